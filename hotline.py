@@ -1,0 +1,367 @@
+"""What the line is: the validated model of hotline.toml.
+
+The file is the one source of the line's shape: its network addresses, trunks,
+opening hours, menu, queues and the texts of its prompts. People (accounts,
+devices, presence) live in the database; secrets live in secrets.toml.
+
+:func:`load` reads and checks a file. Everything that is wrong raises one
+:class:`HotlineError` that names file, line, key and what was expected.
+Opening hours are decided in the line's own time zone; instants are UTC.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Label = Annotated[str, Meta(min_length=1, max_length=80)]
+Digit = Annotated[str, Meta(pattern=r"^[0-9*#]$")]
+Did = Annotated[str, Meta(pattern=r"^\+?[0-9]{2,20}$")]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Language = Literal["fr", "en"]
+Strategy = Literal["longest-idle", "round-robin", "fewest-calls", "random", "in-order", "ring-few"]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+RESERVED = ("trunk-", "queue-")  # prefixes of names that we give inside Asterisk
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PERIOD = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24:00))")
+
+
+class HotlineError(Exception):
+    """hotline.toml cannot be used; the text says where, what, and what to write."""
+
+
+class _Table(Struct, forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+class Line(_Table):
+    """Who answers: the name, the spoken language, the time zone of the hours."""
+
+    name: Label
+    language: Language = "fr"
+    timezone: str = "Europe/Paris"
+
+
+class Network(_Table):
+    """Addresses and ports; ``bind`` is where SIP and RTP listen, all else is loopback."""
+
+    bind: Host = "127.0.0.1"
+    sip: Port = 5060
+    rtp_first: Port = 10000
+    rtp_last: Port = 10999
+    ami: Port = 5038
+    agi: Port = 4573
+    page_bind: Host = "127.0.0.1"
+    page: Port = 8080
+
+
+class Trunk(_Table):
+    """A SIP provider: known by its address (``ip``) or by our registration (``register``).
+
+    ``dids`` are the called numbers exactly as the provider sends them. The
+    password of a registering trunk is in secrets.toml.
+    """
+
+    host: Host
+    dids: Annotated[list[Did], Meta(min_length=1)]
+    kind: Literal["ip", "register"] = "ip"
+    port: Port = 5060
+    username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._+-]{1,64}$")] | None = None
+    match: list[Host] = []  # further addresses that the provider calls from
+
+
+class Hours(_Table):
+    """Weekly periods ``"09:00-18:00"`` in local time; ``closed`` days win over them."""
+
+    monday: list[str] = []
+    tuesday: list[str] = []
+    wednesday: list[str] = []
+    thursday: list[str] = []
+    friday: list[str] = []
+    saturday: list[str] = []
+    sunday: list[str] = []
+    closed: list[date] = []
+
+    def periods(self, day: date) -> list[tuple[time, time | None]]:
+        """The open periods of a local date, in order; an end of None is midnight."""
+        if day in self.closed:
+            return []
+        return sorted(map(_period, getattr(self, DAYS[day.weekday()])), key=lambda p: p[0])
+
+
+class Choice(_Table):
+    """One key of the menu."""
+
+    key: Digit
+    queue: Name
+    label: Label
+
+
+class Menu(_Table):
+    """What a caller may choose; pressing nothing leads to ``default``, a human."""
+
+    default: Name
+    choices: list[Choice] = []
+    repeat: Annotated[int, Meta(ge=1, le=5)] = 2  # times that the menu is said
+    patience: Annotated[float, Meta(ge=1, le=20)] = 5  # seconds of silence per time
+
+
+class Queue(_Table):
+    """Callers who wait for the same agents; all times are seconds."""
+
+    label: Label
+    strategy: Strategy = "longest-idle"
+    ring_time: Annotated[int, Meta(ge=5, le=60)] = 20
+    ring_few: Annotated[int, Meta(ge=1, le=5)] = 3  # phones at once, for "ring-few"
+    wrap_up: Annotated[int, Meta(ge=0, le=600)] = 10
+    priority: Annotated[int, Meta(ge=0, le=9)] = 0  # higher goes first between queues
+    max_wait: Annotated[int, Meta(ge=5, le=7200)] = 900
+    announce_every: Annotated[int, Meta(ge=15, le=600)] = 60
+    overflow: Name | None = None
+    overflow_after: Annotated[int, Meta(ge=1, le=7200)] = 120
+
+
+class Hotline(_Table):
+    """The whole line, as hotline.toml says it."""
+
+    line: Line
+    menu: Menu
+    queues: Annotated[dict[Name, Queue], Meta(min_length=1)]
+    network: Network = field(default_factory=Network)
+    trunks: dict[Name, Trunk] = {}
+    hours: Hours | None = None  # without hours the line is always open
+    prompts: dict[Name, Annotated[str, Meta(max_length=2000)]] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.line.timezone)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether callers are taken at the instant ``now`` (aware, any zone)."""
+        if self.hours is None:
+            return True
+        local = now.astimezone(self.zone)
+        at = local.time().replace(tzinfo=None)
+        return any(b <= at and (e is None or at < e) for b, e in self.hours.periods(local.date()))
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """The next instant (UTC) at which the line opens or closes; None if not within 15 days."""
+        if self.hours is None:
+            return None
+        state = self.is_open(now)
+        local = now.astimezone(self.zone)
+        for ahead in range(15):
+            for edge in _edges(self.hours, local.date() + timedelta(days=ahead)):
+                instant = edge.replace(tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
+                if instant > now and self.is_open(instant) != state:
+                    return instant
+        return None
+
+
+def _edges(hours: Hours, day: date) -> Iterator[datetime]:
+    """Every local wall-clock moment of a date at which a period begins or ends."""
+    yield datetime.combine(day, time())  # a period that ended at midnight
+    for begin, end in hours.periods(day):
+        yield datetime.combine(day, begin)
+        if end is not None:
+            yield datetime.combine(day, end)
+
+
+def _period(text: str) -> tuple[time, time | None]:
+    found = PERIOD.fullmatch(text)
+    if not found:
+        raise ValueError(f'{text!r} is not a period; write it as "09:00-18:00"')
+    begin = time(int(found[1]), int(found[2]))
+    end = None if found[5] else time(int(found[3]), int(found[4]))
+    if end is not None and end <= begin:
+        raise ValueError(f'{text!r} ends before it begins; split it at midnight ("24:00")')
+    return begin, end
+
+
+def load(path: Path) -> Hotline:
+    """Read and check ``path``.
+
+    :raises HotlineError: unreadable, not TOML, an unknown key, a bad value, or a
+        name that nothing answers to.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise HotlineError(
+            f"{path}: there is no hotline here; 'decroche init {path.parent}' makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HotlineError(f"{path}: cannot be read: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str = "hotline.toml") -> Hotline:
+    """Like :func:`load`, from a text; ``where`` names the file in errors."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HotlineError(f"{where}: not valid TOML: {error}") from None
+    try:
+        hotline = msgspec.convert(data, Hotline)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        raise _error(where, text, _keys(path.rstrip("`"), data), message) from None
+    for keys, message in _problems(hotline):
+        raise _error(where, text, keys, message)
+    return hotline
+
+
+def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What the types cannot say: (path of the key, what is wrong and expected)."""
+    known = f"expected one of: {', '.join(sorted(hotline.queues))}"
+    try:
+        ZoneInfo(hotline.line.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield ("line", "timezone"), 'unknown time zone; expected a name like "Europe/Paris"'
+    if hotline.menu.default not in hotline.queues:
+        yield ("menu", "default"), f"no queue {hotline.menu.default!r}; {known}"
+    seen = set()
+    for at, choice in enumerate(hotline.menu.choices):
+        if choice.queue not in hotline.queues:
+            yield ("menu", "choices", str(at), "queue"), f"no queue {choice.queue!r}; {known}"
+        if choice.key in seen:
+            yield ("menu", "choices", str(at), "key"), f"key {choice.key!r} is used twice"
+        seen.add(choice.key)
+    for name, queue in hotline.queues.items():
+        if queue.overflow and (queue.overflow not in hotline.queues or queue.overflow == name):
+            yield ("queues", name, "overflow"), f"no other queue {queue.overflow!r}; {known}"
+    yield from _trunk_problems(hotline)
+    yield from _hours_problems(hotline)
+    prompts = [name for name in _catalogue(hotline.line.language) if name != "choice"]
+    for prompt in hotline.prompts:
+        if prompt not in prompts:
+            yield ("prompts", prompt), f"no such prompt; expected one of: {', '.join(prompts)}"
+    if hotline.network.rtp_last - hotline.network.rtp_first < 9:
+        yield ("network", "rtp_last"), "expected at least ten RTP ports after rtp_first"
+
+
+def _trunk_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
+    dids: set[str] = set()
+    for name, trunk in hotline.trunks.items():
+        if trunk.kind == "register" and not trunk.username:
+            yield ("trunks", name, "username"), "a trunk that registers needs a username"
+        for did in trunk.dids:
+            if did in dids:
+                yield ("trunks", name, "dids"), f"the number {did} stands in two trunks"
+            dids.add(did)
+
+
+def _hours_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
+    for day in DAYS if hotline.hours else ():
+        ends = time()
+        try:
+            periods = sorted(map(_period, getattr(hotline.hours, day)), key=lambda p: p[0])
+        except ValueError as error:
+            yield ("hours", day), str(error)
+            continue
+        for at, (begin, end) in enumerate(periods):
+            if at and (begin < ends or ends == time()):
+                yield ("hours", day), "two periods overlap"
+            ends = end or time()
+
+
+def _keys(path: str, data: dict[str, Any]) -> tuple[str, ...]:
+    """msgspec's ``$.queues[...].ring_time`` as keys.
+
+    For a dict msgspec writes ``[...]`` and not which key; then the first entry
+    whose conversion fails alone is the one that is meant.
+    """
+    keys: list[str] = []
+    here: Any = data
+    for part in re.findall(r"\.([A-Za-z0-9_-]+)|\[(\d+|\.\.\.)\]", path):
+        key = part[0] or part[1]
+        if key == "...":
+            key = _culprit(keys, here) if isinstance(here, dict) else "0"
+        keys.append(key)
+        if isinstance(here, dict):
+            here = here.get(key, {})
+        elif isinstance(here, list) and key.isdigit() and int(key) < len(here):
+            here = here[int(key)]
+    if path.startswith("key"):  # "key` in `$.queues": the name itself is refused
+        keys.append(_culprit(keys, here))
+    return tuple(keys)
+
+
+def _culprit(keys: list[str], table: dict[str, Any]) -> str:
+    kind: Any = {"queues": Queue, "trunks": Trunk}.get(keys[-1] if keys else "", str)
+    for key, value in table.items():
+        try:
+            msgspec.convert({key: value}, dict[Name, kind])
+        except msgspec.ValidationError:
+            return key
+    return next(iter(table), "")
+
+
+def _error(where: str, text: str, keys: tuple[str, ...], message: str) -> HotlineError:
+    line = _line_of(text, keys)
+    at = ".".join(keys) or "top level"
+    return HotlineError(f"{where}, line {line}: {at}: {message}")
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int:
+    """The line (from 1) that sets ``keys``, or that of the nearest table above it."""
+    best, depth, table = 1, 0, tuple[str, ...]()
+    counts: dict[tuple[str, ...], int] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if line.startswith("["):
+            table = tuple(
+                part.strip().strip("\"'") for part in line.split("]")[0].strip("[").split(".")
+            )
+            if line.startswith("[["):
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, str(counts[table]))
+            here = table
+        elif "=" in line and not line.startswith("#"):
+            here = (*table, *(p.strip().strip("\"'") for p in line.split("=")[0].split(".")))
+        else:
+            continue
+        if len(here) > depth and keys[: len(here)] == here:
+            best, depth = number, len(here)
+    return best
+
+
+def prompt_texts(hotline: Hotline) -> dict[str, str]:
+    """Every sentence that the line says: name of the prompt -> text.
+
+    The menu is composed from its choices; a text of ``[prompts]`` wins. A
+    prompt whose text is empty is left out.
+    """
+    texts = _catalogue(hotline.line.language)
+    pattern = texts.pop("choice")
+    keys = _prompts()[hotline.line.language]["keys"]
+    choices = [
+        pattern.format(label=choice.label, key=keys.get(choice.key, choice.key))
+        for choice in hotline.menu.choices
+    ]
+    texts["menu"] = " ".join([*choices, texts["menu"]])
+    texts["greeting"] = texts["greeting"].format(name=hotline.line.name)
+    texts |= hotline.prompts
+    return {name: text for name, text in texts.items() if text.strip()}
+
+
+@cache
+def _prompts() -> dict[str, Any]:
+    return tomllib.loads(
+        Path(__file__).with_name("configs").joinpath("prompts.toml").read_text("utf-8")
+    )
+
+
+def _catalogue(language: Language) -> dict[str, str]:
+    """The default texts by name, with the pattern "choice" that only composes the menu."""
+    return {name: text for name, text in _prompts()[language].items() if name != "keys"}
