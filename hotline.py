@@ -44,7 +44,7 @@ class _Table(Struct, forbid_unknown_fields=True, frozen=True):
     pass
 
 
-class Line(_Table):
+class Line(_Table, frozen=True):
     """Who answers: the name, the spoken language, the time zone of the hours."""
 
     name: Label
@@ -52,7 +52,7 @@ class Line(_Table):
     timezone: str = "Europe/Paris"
 
 
-class Network(_Table):
+class Network(_Table, frozen=True):
     """Addresses and ports; ``bind`` is where SIP and RTP listen, all else is loopback."""
 
     bind: Host = "127.0.0.1"
@@ -65,7 +65,7 @@ class Network(_Table):
     page: Port = 8080
 
 
-class Trunk(_Table):
+class Trunk(_Table, frozen=True):
     """A SIP provider: known by its address (``ip``) or by our registration (``register``).
 
     ``dids`` are the called numbers exactly as the provider sends them. The
@@ -80,7 +80,7 @@ class Trunk(_Table):
     match: list[Host] = []  # further addresses that the provider calls from
 
 
-class Hours(_Table):
+class Hours(_Table, frozen=True):
     """Weekly periods ``"09:00-18:00"`` in local time; ``closed`` days win over them."""
 
     monday: list[str] = []
@@ -99,7 +99,7 @@ class Hours(_Table):
         return sorted(map(_period, getattr(self, DAYS[day.weekday()])), key=lambda p: p[0])
 
 
-class Choice(_Table):
+class Choice(_Table, frozen=True):
     """One key of the menu."""
 
     key: Digit
@@ -107,7 +107,7 @@ class Choice(_Table):
     label: Label
 
 
-class Menu(_Table):
+class Menu(_Table, frozen=True):
     """What a caller may choose; pressing nothing leads to ``default``, a human."""
 
     default: Name
@@ -116,7 +116,7 @@ class Menu(_Table):
     patience: Annotated[float, Meta(ge=1, le=20)] = 5  # seconds of silence per time
 
 
-class Queue(_Table):
+class Queue(_Table, frozen=True):
     """Callers who wait for the same agents; all times are seconds."""
 
     label: Label
@@ -131,7 +131,7 @@ class Queue(_Table):
     overflow_after: Annotated[int, Meta(ge=1, le=7200)] = 120
 
 
-class Hotline(_Table):
+class Hotline(_Table, frozen=True):
     """The whole line, as hotline.toml says it."""
 
     line: Line

@@ -1,0 +1,1 @@
+"""What happened: the journal, what is computed from it, and the people of the line."""

@@ -1,0 +1,44 @@
+"""Where a line keeps its things: one folder, the same in every room."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one line (``decroche --dir``)."""
+
+    root: Path
+
+    @property
+    def hotline(self) -> Path:
+        return self.root / "hotline.toml"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated passwords and keys, mode 0600, never in hotline.toml."""
+        return self.root / "secrets.toml"
+
+    @property
+    def database(self) -> Path:
+        """The journal, its projections, people and sheets, mode 0600."""
+        return self.root / "decroche.db"
+
+    @property
+    def pbx(self) -> Path:
+        """Asterisk's private folders: etc, lib, log, run, sounds, spool."""
+        return self.root / "pbx"
+
+    @property
+    def etc(self) -> Path:
+        """The Asterisk files in force: a link that ``decroche apply`` switches."""
+        return self.pbx / "etc"
+
+    @property
+    def sounds(self) -> Path:
+        return self.pbx / "sounds"
+
+    @property
+    def cel(self) -> Path:
+        """Channel event log, written by Asterisk itself (cel_sqlite3_custom)."""
+        return self.pbx / "log" / "cel.db"

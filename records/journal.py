@@ -1,0 +1,108 @@
+"""The journal: append facts, follow them.
+
+Appending the same event twice changes nothing; an append is durable when it
+returns; following goes on from any place and wakes at once.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from .events import Event
+from .schema import reader
+from .store import data_version, read
+from .writer import Checkpointer, Writer, into
+
+ELSEWHERE = 0.1  # seconds between two looks for what other processes have written
+
+
+class Journal:
+    """The journal of one line, for one event loop. An asynchronous context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = Writer(path, self._committed)
+        self._checkpointer = Checkpointer(path)
+        self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Journal":
+        self._loop = asyncio.get_running_loop()
+        self._writer.start()
+        self._checkpointer.start()
+        self._watch = asyncio.create_task(self._watch_others(), name="journal watch")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._checkpointer.stop)
+
+    @property
+    def trouble(self) -> str:
+        """What the database says while it takes nothing; empty when all is well."""
+        return self._writer.trouble
+
+    async def append(self, *events: Event) -> None:
+        """Append; the events are durable when this returns.
+
+        :raises sqlite3.Error: the database refused them for good.
+        :raises JournalFull: too many events wait already.
+        """
+        await self.submit(*events)
+
+    def submit(self, *events: Event) -> asyncio.Future[None]:
+        """Append without waiting; the order of calls is the order in the journal."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._writer.submit(events, into(loop, future))
+        return future
+
+    def open_reader(self) -> sqlite3.Connection:
+        """A read-only connection of the caller's own."""
+        return reader(self._path)
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Event]]:
+        """All events behind ``after``, in order, for ever, in batches as they come."""
+        connection = reader(self._path)
+        try:
+            while True:
+                news = self._news  # taken before reading: nothing slips in between
+                while batch := list(read(connection, after)):
+                    after = batch[-1].seq
+                    yield batch
+                await news.wait()
+        finally:
+            connection.close()
+
+    def _committed(self, events: list[Event]) -> None:
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _watch_others(self) -> None:
+        """Wake the followers when another process has appended."""
+        connection = reader(self._path)
+        try:
+            seen = data_version(connection)
+            while True:
+                await asyncio.sleep(ELSEWHERE)
+                version = data_version(connection)
+                if version != seen:
+                    seen = version
+                    self._wake()
+        finally:
+            connection.close()

@@ -1,0 +1,41 @@
+"""Every kind of journal event, in the order of a call's life.
+
+docs/journal.md describes the bodies; a test compares the two lists.
+"""
+
+ARRIVED = "call.arrived"  # trunk, did
+KNOWN = "call.known"  # caller: the token of the number; absent when it is withheld
+ASKED = "call.asked"  # the menu is said
+CHOSE = "call.chose"  # key, queue
+QUEUED = "call.queued"  # queue; again when it overflows into another
+RANG = "offer.rang"  # agent, offer
+ANSWERED = "call.answered"  # agent, offer
+OFFER_ENDED = "offer.ended"  # agent, offer, cause (Q.850)
+DISMISSED = "call.dismissed"  # outcome: why the line itself ends the call
+FELL_BACK = "call.fellback"  # why: the flow did not finish, Asterisk's Queue() takes over
+ENDED = "call.ended"  # cause (Q.850)
+
+AVAILABLE = "agent.available"  # by
+PAUSED = "agent.paused"  # by
+AWAY = "agent.away"  # by
+RESTING = "agent.resting"  # until: microseconds, UTC
+REACHABLE = "agent.reachable"
+UNREACHABLE = "agent.unreachable"
+
+PBX_CONNECTED = "pbx.connected"  # boot, version
+PBX_LOST = "pbx.lost"  # reason
+
+KINDS = frozenset(
+    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
+)
+CALL_KINDS = frozenset(kind for kind in KINDS if kind.startswith(("call.", "offer.")))
+PRESENCE = {AVAILABLE: "available", PAUSED: "paused", AWAY: "away"}
+OUTCOMES = (
+    "answered",
+    "abandoned",
+    "closed",
+    "refused-empty",
+    "overflow",
+    "interrupted",
+)
+DISMISSALS = ("closed", "refused-empty", "overflow")

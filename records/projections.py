@@ -1,0 +1,235 @@
+"""What the journal means: pure functions from a state and one event to row changes.
+
+``fold(state, event)`` returns the changes in order. It reads rows through
+:class:`State` and touches nothing; the writer carries the changes out in the
+event's own transaction, and ``decroche journal rebuild`` does so for all of them.
+An event about a call that never arrived changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import kinds
+from .events import Event
+
+Row = Mapping[str, Any]
+KEYS = {"calls": "call", "offers": "offer", "presence": "agent"}
+REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
+ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
+AT_ONCE = 1_000_000  # microseconds: a ring that ends with its call was cancelled by it
+
+
+class State(Protocol):
+    """The rows as they stand before the event."""
+
+    def row(self, table: str, key: str) -> Row | None: ...
+
+    def next_number(self) -> int: ...
+
+    def offers_of(self, call: str) -> Iterable[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Insert or update one row: ``values`` without its key."""
+
+    table: str
+    key: str
+    values: dict[str, Any]
+
+
+Changes = list[Change]
+Fold = Callable[[State, Event, Row], Changes]
+
+
+def fold(state: State, event: Event) -> Changes:
+    """The changes that ``event`` makes to the projections."""
+    if event.kind == kinds.ARRIVED:
+        return _arrived(state, event)
+    if event.kind in CALL_FOLDS:
+        row = state.row("calls", event.call)
+        return CALL_FOLDS[event.kind](state, event, row) if row else []
+    if event.kind in AGENT_FOLDS:
+        return AGENT_FOLDS[event.kind](state, event)
+    return []
+
+
+def _arrived(state: State, event: Event) -> Changes:
+    if state.row("calls", event.call):
+        return []
+    values = {
+        "number": state.next_number(),
+        "trunk": str(event.body.get("trunk", "")),
+        "did": str(event.body.get("did", "")),
+        "stage": "greeting",
+        "since": event.at,
+        "arrived": event.at,
+    }
+    return [Change("calls", event.call, values)]
+
+
+def _known(state: State, event: Event, call: Row) -> Changes:
+    return [Change("calls", event.call, {"caller": event.body.get("caller")})]
+
+
+def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
+    """A step of the story; a call that has ended stays ended."""
+    if call["ended"] is None:
+        values = {"stage": stage, "since": event.at} | values
+    return Change("calls", event.call, values)
+
+
+def _asked(state: State, event: Event, call: Row) -> Changes:
+    return [_stage(event, call, "menu")]
+
+
+def _chose(state: State, event: Event, call: Row) -> Changes:
+    values = {"chosen": event.at, "choice": event.body.get("key"), "queue": event.body.get("queue")}
+    return [Change("calls", event.call, values)]
+
+
+def _queued(state: State, event: Event, call: Row) -> Changes:
+    queued = call["queued"] or event.at  # an overflow goes on with the same wait
+    values = {"queue": event.body.get("queue"), "queued": queued}
+    if call["stage"] in ("ringing", "talking"):
+        return [Change("calls", event.call, values)]
+    return [_stage(event, call, "waiting", since=queued, **values)]
+
+
+def _fellback(state: State, event: Event, call: Row) -> Changes:
+    queued = call["queued"] or event.at
+    values = {"fellback": 1, "queued": queued, "queue": event.body.get("queue") or call["queue"]}
+    return [_stage(event, call, "waiting", since=queued, **values)]
+
+
+def _rang(state: State, event: Event, call: Row) -> Changes:
+    agent, offer = str(event.body["agent"]), str(event.body["offer"])
+    offers = {"call": event.call, "agent": agent, "rang": event.at}
+    changes = [Change("offers", offer, offers), _busy(state, agent, "ringing", event)]
+    if call["answered"] is None:
+        changes.append(_stage(event, call, "ringing", agent=agent, rings=call["rings"] + 1))
+    return changes
+
+
+def _answered(state: State, event: Event, call: Row) -> Changes:
+    agent, offer = str(event.body["agent"]), str(event.body["offer"])
+    return [
+        Change("offers", offer, {"answered": event.at, "result": "answered"}),
+        _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
+        _busy(state, agent, "talking", event),
+    ]
+
+
+def _offer_ended(state: State, event: Event, call: Row) -> Changes:
+    agent, key = str(event.body["agent"]), str(event.body["offer"])
+    offer = state.row("offers", key)
+    if offer is None or offer["ended"] is not None:
+        return []
+    changes = [Change("offers", key, {"ended": event.at, "result": _result(offer, event)})]
+    presence = state.row("presence", agent)
+    if presence and presence["call"] == event.call:
+        changes.append(_busy(state, agent, "idle", event))
+    if offer["answered"] is not None:
+        changes.append(Change("calls", event.call, {"left": event.at}))
+    elif call["stage"] == "ringing":
+        others = [
+            o for o in state.offers_of(event.call) if o["ended"] is None and o["offer"] != key
+        ]
+        if not others:
+            since = call["queued"] or event.at
+            changes.append(_stage(event, call, "waiting", agent=None, since=since))
+        elif call["agent"] == agent:
+            changes.append(Change("calls", event.call, {"agent": others[0]["agent"]}))
+    return changes
+
+
+def _result(offer: Row, event: Event) -> str:
+    cause = str(event.body.get("cause", ""))
+    if offer["answered"] is not None:
+        return "answered"
+    if cause in REJECTED:
+        return "rejected"
+    return "elsewhere" if cause == ELSEWHERE else "missed"
+
+
+def _dismissed(state: State, event: Event, call: Row) -> Changes:
+    return [Change("calls", event.call, {"dismissed": event.body.get("outcome")})]
+
+
+def _ended(state: State, event: Event, call: Row) -> Changes:
+    if call["ended"] is not None:
+        return []
+    outcome = event.body.get("outcome")  # "interrupted" is said by whoever finds it out
+    if call["answered"] is not None:
+        outcome = "answered"
+    outcome = outcome or call["dismissed"] or "abandoned"
+    values = {"stage": "ended", "since": event.at, "ended": event.at, "outcome": outcome}
+    if call["answered"] is None:
+        values["agent"] = None
+    changes = [Change("calls", event.call, values)]
+    for offer in state.offers_of(event.call):
+        changes += _close_offer(state, event, offer)
+    return changes
+
+
+def _close_offer(state: State, event: Event, offer: Row) -> Changes:
+    """A ring that ended together with its call was cancelled, not missed."""
+    if offer["ended"] is None:
+        return []  # its own end follows
+    if offer["result"] == "missed" and event.at - offer["ended"] < AT_ONCE:
+        return [Change("offers", offer["offer"], {"result": "cancelled"})]
+    return []
+
+
+def _busy(state: State, agent: str, stage: str, event: Event) -> Change:
+    call = None if stage == "idle" else event.call
+    values: dict[str, Any] = {"stage": stage, "stage_since": event.at, "call": call}
+    if state.row("presence", agent) is None:
+        values |= {"state": "away", "since": event.at}
+    return Change("presence", agent, values)
+
+
+def _declared(state: State, event: Event) -> Changes:
+    values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at}
+    row = state.row("presence", event.actor)
+    if row is None:
+        values["stage_since"] = event.at  # a new agent is idle from now on
+    elif row["state"] == values["state"]:
+        return []
+    return [Change("presence", event.actor, values | {"rest_until": 0})]
+
+
+def _resting(state: State, event: Event) -> Changes:
+    if state.row("presence", event.actor) is None:
+        return []
+    return [Change("presence", event.actor, {"rest_until": int(event.body["until"])})]
+
+
+def _reachable(state: State, event: Event) -> Changes:
+    values: dict[str, Any] = {"reachable": int(event.kind == kinds.REACHABLE)}
+    if state.row("presence", event.actor) is None:
+        values |= {"state": "away", "since": event.at, "stage_since": event.at}
+    return [Change("presence", event.actor, values)]
+
+
+CALL_FOLDS: dict[str, Fold] = {
+    kinds.KNOWN: _known,
+    kinds.ASKED: _asked,
+    kinds.CHOSE: _chose,
+    kinds.QUEUED: _queued,
+    kinds.FELL_BACK: _fellback,
+    kinds.RANG: _rang,
+    kinds.ANSWERED: _answered,
+    kinds.OFFER_ENDED: _offer_ended,
+    kinds.DISMISSED: _dismissed,
+    kinds.ENDED: _ended,
+}
+AGENT_FOLDS: dict[str, Callable[[State, Event], Changes]] = {
+    kinds.AVAILABLE: _declared,
+    kinds.PAUSED: _declared,
+    kinds.AWAY: _declared,
+    kinds.RESTING: _resting,
+    kinds.REACHABLE: _reachable,
+    kinds.UNREACHABLE: _reachable,
+}

@@ -1,0 +1,141 @@
+"""The database file: tables and how they came to be (sqlite-utils migrations).
+
+Migrate from one place, before anything else opens the file: the migrations of
+sqlite-utils are not safe for several processes at once.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("records")
+
+# Projections: everything in them can be computed again from the journal.
+PROJECTIONS = {
+    "calls": """
+        CREATE TABLE calls (
+            call TEXT PRIMARY KEY,       -- boot and linked id
+            number INTEGER UNIQUE,       -- what people call it: 1, 2, 3 ...
+            trunk TEXT NOT NULL,
+            did TEXT NOT NULL,
+            caller TEXT,                 -- token of the number; NULL when withheld
+            stage TEXT NOT NULL,         -- greeting, menu, waiting, ringing, talking, ended
+            since INTEGER NOT NULL,      -- microseconds UTC, as all instants here
+            arrived INTEGER NOT NULL,
+            chosen INTEGER,
+            choice TEXT,
+            queue TEXT,
+            queued INTEGER,              -- when the wait began
+            answered INTEGER,
+            agent TEXT,                  -- who rings or talks
+            left INTEGER,                -- when the agent's side of the talk ended
+            ended INTEGER,
+            outcome TEXT,
+            dismissed TEXT,              -- why the line itself ended the call
+            rings INTEGER NOT NULL DEFAULT 0,
+            fellback INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID""",
+    "offers": """
+        CREATE TABLE offers (
+            offer TEXT PRIMARY KEY,      -- boot and unique id of the agent's channel
+            call TEXT NOT NULL,
+            agent TEXT NOT NULL,
+            rang INTEGER NOT NULL,
+            answered INTEGER,
+            ended INTEGER,
+            result TEXT                  -- answered, missed, rejected, elsewhere, cancelled
+        ) STRICT, WITHOUT ROWID""",
+    "presence": """
+        CREATE TABLE presence (
+            agent TEXT PRIMARY KEY,
+            state TEXT NOT NULL,         -- available, paused, away
+            since INTEGER NOT NULL,
+            reachable INTEGER NOT NULL DEFAULT 1,
+            stage TEXT NOT NULL DEFAULT 'idle',   -- idle, ringing, talking
+            stage_since INTEGER NOT NULL,
+            call TEXT,
+            rest_until INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID""",
+}
+INDEXES = {
+    "calls": (
+        "CREATE INDEX calls_open ON calls (arrived) WHERE ended IS NULL",
+        "CREATE INDEX calls_arrived ON calls (arrived)",
+    ),
+    "offers": ("CREATE INDEX offers_call ON offers (call)",),
+    "presence": (),
+}
+
+
+@migrations()
+def m001_journal(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            at INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            call TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            node TEXT NOT NULL,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX journal_call ON journal (call, seq) WHERE call <> ''")
+
+
+@migrations()
+def m002_projections(db: Database) -> None:
+    make_projections(db.conn)
+
+
+@migrations()
+def m003_people(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE agents (
+            name TEXT PRIMARY KEY,       -- also the name of the SIP endpoint
+            label TEXT NOT NULL,         -- the alias that colleagues see
+            ha1 TEXT NOT NULL,           -- MD5 of name:realm:password (RFC 2617)
+            added INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE members (
+            queue TEXT NOT NULL,
+            agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
+            position INTEGER NOT NULL,   -- order of the strategy "in-order"
+            PRIMARY KEY (queue, agent)
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
+def make_projections(connection: sqlite3.Connection) -> None:
+    """Create the projections' tables and indexes, empty."""
+    for table, create in PROJECTIONS.items():
+        connection.execute(create)
+        for index in INDEXES[table]:
+            connection.execute(index)
+
+
+def prepare(path: Path) -> None:
+    """Make the file if it is missing (mode 0600, WAL) and bring its tables up to date."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrations.apply(Database(connection, execute_plugins=False))
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection for one thread; rows are read by column name."""
+    connection = sqlite3.connect(
+        f"file:{path}?mode=ro", uri=True, timeout=5, check_same_thread=False, isolation_level=None
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
