@@ -1,0 +1,1 @@
+"""What people know: sheets (fiches) in Markdown, their import, search and rendering."""

@@ -1,0 +1,105 @@
+"""Search while somebody types: what fits all words first, nothing that needs a second try."""
+
+import datetime
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from .marks import Segment, Segments, mark, snippet
+from .query import Query, in_titles, parse_query
+from .schema import WEIGHTS
+
+LIMIT = 10
+# Ranking looks at every match; a query that fits more sheets than this is decided by titles.
+ENOUGH = 1000
+
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM sheets_fts WHERE sheets_fts MATCH ? LIMIT ?)"
+_RANK = f"""SELECT rowid FROM (
+        SELECT rowid, bm25(sheets_fts, {", ".join(map(str, WEIGHTS.values()))}) AS score
+        FROM sheets_fts WHERE sheets_fts MATCH ? LIMIT {ENOUGH})
+    ORDER BY score, rowid LIMIT ?"""
+_SHOWN = "slug, title, topic, summary, updated, plain"
+
+Mode = Literal["recent", "all", "some"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A sheet found, ready to show; ``updated`` is a UTC date."""
+
+    slug: str
+    title: Segments
+    topic: str
+    snippet: Segments
+    updated: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Hits, best first. ``mode``: "all" words were found, only "some", or, without a word to
+    look for, the most "recent" sheets."""
+
+    mode: Mode
+    hits: tuple[Hit, ...]
+
+
+def search(connection: sqlite3.Connection, text: str, limit: int = LIMIT) -> Results:
+    """Search for what somebody has typed so far; any text will do.
+
+    1. No word in it: the sheets changed last.
+    2. Sheets with every word, the last one perhaps unfinished; then whatever their endings.
+    3. None: sheets with at least one of the words.
+    """
+    query = parse_query(text)
+    if query is None:
+        return Results("recent", _recent(connection, limit))
+    found = _rank(connection, query.exact, limit)
+    if len(found) < limit and query.loose != query.exact:
+        found = _join(found, _rank(connection, query.loose, limit), limit)
+    mode: Mode = "all"
+    if not found and query.some != query.loose:
+        mode, found = "some", _rank(connection, query.some, limit)
+    return Results(mode, _show(connection, found, query))
+
+
+def _rank(connection: sqlite3.Connection, expression: str, limit: int) -> list[int]:
+    """Return the ids of the best matches; texts are not touched."""
+    few = connection.execute(_COUNT, (expression, ENOUGH + 1)).fetchone()[0]
+    titled: list[int] = []
+    if few == 0:
+        return []
+    if few > ENOUGH:
+        rows = connection.execute(_RANK, (in_titles(expression), limit))
+        titled = [row[0] for row in rows]
+    if len(titled) == limit:
+        return titled
+    rows = connection.execute(_RANK, (expression, limit))
+    return _join(titled, [row[0] for row in rows], limit)
+
+
+def _join(first: list[int], more: list[int], limit: int) -> list[int]:
+    return list(dict.fromkeys([*first, *more]))[:limit]
+
+
+def _show(connection: sqlite3.Connection, ids: list[int], query: Query) -> tuple[Hit, ...]:
+    marks = ", ".join("?" * len(ids))
+    rows = connection.execute(f"SELECT id, {_SHOWN} FROM sheets WHERE id IN ({marks})", ids)
+    shown = {row["id"]: _hit(row, query.words) for row in rows}
+    # A sheet removed between the two questions is no longer there.
+    return tuple(shown[found] for found in ids if found in shown)
+
+
+def _recent(connection: sqlite3.Connection, limit: int) -> tuple[Hit, ...]:
+    sql = f"SELECT {_SHOWN} FROM sheets ORDER BY updated DESC, title LIMIT ?"
+    return tuple(_hit(row, ()) for row in connection.execute(sql, (limit,)))
+
+
+def _hit(row: sqlite3.Row, words: tuple[str, ...]) -> Hit:
+    summary = mark(row["summary"], words) or (Segment(""),)
+    return Hit(
+        slug=row["slug"],
+        title=mark(row["title"], words),
+        topic=row["topic"],
+        snippet=snippet(row["plain"], words) or summary,
+        updated=datetime.date.fromisoformat(row["updated"]),
+    )
