@@ -1,8 +1,6 @@
-"""What is fetched from Debian: Asterisk for a line, and tools for the tests.
+"""Asterisk from Debian's signed packages, in a folder of its own; the system stays untouched.
 
-Both go into a folder of their own and leave the system untouched. Asterisk comes from suite sid
-(Debian 12 and 13 ship none) with all its libraries down to the C library; tools come from the
-machine's own suite and use the libraries that the machine has already.
+It comes from suite sid (Debian 12 and 13 ship none) with its libraries down to the C library.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ import fcntl
 import hashlib
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,47 +67,21 @@ def fetch_asterisk(home: Path, progress: Progress) -> Path:
     """
     with alone(home):
         apt = Apt(home / "work/apt", suite=SUITE, present=LEFT_OUT)
-        apt.update(_part(progress, 0, 10))
+        apt.update(part(progress, 0, 10))
         wanted = apt.wanted(PACKAGES)
         release = home / "releases" / _name(wanted)
         if not release.is_dir():
-            _require_room(home, wanted, apt)
-            apt.download(PACKAGES, _part(progress, 10, 65))
+            require_room(home, wanted, apt)
+            apt.download(PACKAGES, part(progress, 10, 65))
             draft = home / "work/unpacked"
             shutil.rmtree(draft, ignore_errors=True)
-            unpack(_files(apt, wanted), draft, _part(progress, 65, 100))
+            unpack([apt.archives / p.file for p in wanted], draft, part(progress, 65, 100))
             _finish(draft, wanted)
             release.parent.mkdir(exist_ok=True)
             draft.rename(release)
         shutil.rmtree(apt.archives, ignore_errors=True)
         progress(100, 100, "done")
         return release
-
-
-def fetch_tools(folder: Path, packages: Sequence[str], progress: Progress) -> Path:
-    """Fetch packages of the machine's own suite and unpack them into `folder`, for a test's use.
-
-    A folder that holds them already is only returned. Errors: InstallError.
-    """
-    stamp = folder / "packages.txt"
-    asked = "# " + " ".join(packages)
-    with alone(folder.with_name(folder.name + ".work")) as work:
-        if stamp.is_file() and stamp.read_text(encoding="utf-8").startswith(asked + "\n"):
-            return folder
-        apt = Apt(work / "apt")
-        apt.update(_part(progress, 0, 15))
-        wanted = apt.wanted(packages)
-        _require_room(work, wanted, apt)
-        apt.download(packages, _part(progress, 15, 70))
-        draft = work / "unpacked"
-        shutil.rmtree(draft, ignore_errors=True)
-        unpack(_files(apt, wanted), draft, _part(progress, 70, 100))
-        lines = [asked, *sorted(package.file for package in wanted)]
-        (draft / stamp.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-        shutil.rmtree(apt.archives, ignore_errors=True)
-        return folder
 
 
 @contextmanager
@@ -136,11 +107,8 @@ def _name(wanted: Sequence[Package]) -> str:
     return f"{version}-{print_}"
 
 
-def _files(apt: Apt, wanted: Sequence[Package]) -> list[Path]:
-    return [apt.archives / package.file for package in wanted]
-
-
-def _require_room(folder: Path, wanted: Sequence[Package], apt: Apt) -> None:
+def require_room(folder: Path, wanted: Sequence[Package], apt: Apt) -> None:
+    """Errors: InstallError when the disk of `folder` has not room enough for these packages."""
     fetch = sum(p.size for p in wanted if not (apt.archives / p.file).exists())
     need = fetch + UNPACKED * sum(p.size for p in wanted)
     free = shutil.disk_usage(folder).free
@@ -163,35 +131,10 @@ def _finish(root: Path, wanted: Sequence[Package]) -> None:
             link.symlink_to(voice.name)
 
 
-def _part(progress: Progress, start: int, end: int) -> Progress:
+def part(progress: Progress, start: int, end: int) -> Progress:
     """A stretch of the whole bar, which runs from 0 to 100."""
 
     def scaled(done: int, total: int, what: str) -> None:
         progress(start + (end - start) * done // max(total, 1), 100, what)
 
     return scaled
-
-
-def _say(done: int, total: int, what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r  {what:<16}{100 * done // total:3d} %", end="", file=sys.stderr, flush=True)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """`python -m decroche.asterisk.debian tools FOLDER PACKAGE...`, for ./run."""
-    if len(arguments) < 3 or arguments[0] != "tools":
-        print("usage: tools FOLDER PACKAGE...", file=sys.stderr)
-        return 2
-    try:
-        fetch_tools(Path(arguments[1]).absolute(), arguments[2:], _say)
-    except InstallError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
