@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from .markdown import plain_text
 from .readers import Readers
 from .sheets import Problem, Sheet, list_files, read_folder
 from .words import opened_ligatures
@@ -104,10 +103,9 @@ def import_folder(
     with closing(sqlite3.connect(db_path, timeout=30, isolation_level=None)) as connection:
         known = _known(connection)
         fresh = [sheet for sheet in sheets if known.get(sheet.slug) != (sheet.digest, origin)]
-        rows = [_row(sheet, origin) for sheet in fresh]  # before the lock: parsing takes longest
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany(_UPSERT, rows)
+            store(connection, fresh, origin)
             kept = {sheet.file for sheet in sheets} | {problem.file for problem in problems}
             removed = _remove(connection, origin, kept) if remove_missing else 0
             connection.execute("COMMIT")
@@ -117,6 +115,11 @@ def import_folder(
     added = sum(sheet.slug not in known for sheet in fresh)
     changed = len(fresh) - added
     return ImportResult(added, changed, len(sheets) - len(fresh), removed, tuple(problems))
+
+
+def store(connection: sqlite3.Connection, sheets: Iterable[Sheet], origin: str) -> None:
+    """Insert sheets, or replace those of the same slug; the transaction is the caller's."""
+    connection.executemany(_UPSERT, [_row(sheet, origin) for sheet in sheets])
 
 
 def _read(folder: Path, progress: Progress) -> tuple[list[Sheet], list[Problem]]:
@@ -146,7 +149,6 @@ def _remove(connection: sqlite3.Connection, origin: str, kept: Iterable[str]) ->
 
 
 def _row(sheet: Sheet, origin: str) -> dict[str, str]:
-    plain = plain_text(sheet.body_markdown)
     return {
         "slug": sheet.slug,
         "title": sheet.title,
@@ -154,8 +156,8 @@ def _row(sheet: Sheet, origin: str) -> dict[str, str]:
         "keywords": "\n".join(sheet.keywords),
         "summary": sheet.summary,
         "body_markdown": sheet.body_markdown,
-        "plain": plain,
-        "opened": opened_ligatures(" ".join([sheet.title, sheet.summary, plain])),
+        "plain": sheet.plain,
+        "opened": opened_ligatures(" ".join([sheet.title, sheet.summary, sheet.plain])),
         "language": sheet.language,
         "updated": sheet.updated.isoformat(),
         "digest": sheet.digest,
@@ -165,7 +167,7 @@ def _row(sheet: Sheet, origin: str) -> dict[str, str]:
 
 
 def _sheet(row: sqlite3.Row) -> Sheet:
-    names = ("slug", "title", "topic", "summary", "body_markdown", "language", "digest", "file")
+    names = "slug title topic summary body_markdown plain language digest file".split()
     return Sheet(
         **{name: row[name] for name in names},
         updated=datetime.date.fromisoformat(row["updated"]),

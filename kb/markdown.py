@@ -13,18 +13,18 @@ def parser() -> MarkdownIt:
 
 
 def plain_text(markdown: str) -> str:
-    """Return what a reader sees, one line per block: for the index, snippets and summaries."""
-    blocks = (_block_text(token) for token in parser().parse(markdown))
-    return "\n".join(block for block in blocks if block)
+    """Return what a reader sees, one line per block: for the index and its snippets."""
+    return read(markdown)[0]
 
 
-def first_paragraph(markdown: str) -> str:
-    """Return the text of the first paragraph, or an empty string."""
+def read(markdown: str) -> tuple[str, str]:
+    """Return the plain text, and of it the first paragraph (or an empty string)."""
     tokens = parser().parse(markdown)
-    for before, token in zip(tokens, tokens[1:], strict=False):
-        if before.type == "paragraph_open":
-            return _block_text(token)
-    return ""
+    blocks = [_block_text(token) for token in tokens]
+    kinds = [token.type for token in tokens]
+    first = kinds.index("paragraph_open") + 1 if "paragraph_open" in kinds else None
+    plain = "\n".join(block for block in blocks if block)
+    return plain, "" if first is None else blocks[first]
 
 
 def _block_text(token: Token) -> str:

@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from .marks import Segment, Segments, mark, snippet
+from .marks import Segments, mark, snippet
 from .query import Query, in_titles, parse_query
 from .schema import WEIGHTS
 
@@ -95,11 +95,10 @@ def _recent(connection: sqlite3.Connection, limit: int) -> tuple[Hit, ...]:
 
 
 def _hit(row: sqlite3.Row, words: tuple[str, ...]) -> Hit:
-    summary = mark(row["summary"], words) or (Segment(""),)
     return Hit(
         slug=row["slug"],
         title=mark(row["title"], words),
         topic=row["topic"],
-        snippet=snippet(row["plain"], words) or summary,
+        snippet=snippet(row["plain"], words) or mark(row["summary"], words),
         updated=datetime.date.fromisoformat(row["updated"]),
     )

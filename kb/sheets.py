@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .front import Front, split_front
-from .markdown import first_paragraph, plain_text
+from .markdown import plain_text, read
 from .words import fold
 
 MAX_BYTES = 256 * 1024
@@ -26,8 +26,9 @@ class Sheet:
     """One page of the knowledge base.
 
     ``updated`` is a UTC date: the one its head declares, else that of the file.
-    ``body_markdown`` does not repeat the title; ``digest`` (SHA-256, hex) is that of
-    all that its author wrote, so touching a file changes nothing.
+    ``body_markdown`` does not repeat the title, ``plain`` is the same as a reader sees it.
+    ``digest`` (SHA-256, hex) is that of all that its author wrote: touching a file changes
+    nothing.
     """
 
     slug: str
@@ -35,6 +36,7 @@ class Sheet:
     topic: str
     summary: str
     body_markdown: str
+    plain: str
     updated: datetime.date
     language: str
     keywords: tuple[str, ...]
@@ -115,14 +117,16 @@ def parse_sheet(text: str, file: str, modified: datetime.date) -> Sheet:
         raise ValueError("empty")
     front, body = split_front(text)
     title, body = _take_title(front, body)
-    if not plain_text(body):
+    plain, first_paragraph = read(body)
+    if not plain:
         raise ValueError("nothing stands below the title")
     return Sheet(
         slug=front.slug or _slug(file),
         title=title,
         topic=(front.topic or _topic(file)).strip(),
-        summary=(front.summary or _shorten(first_paragraph(body))).strip(),
+        summary=(front.summary or _shorten(first_paragraph)).strip(),
         body_markdown=body,
+        plain=plain,
         updated=front.updated or modified,
         language=front.language,
         keywords=tuple(front.keywords),

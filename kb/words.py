@@ -41,15 +41,24 @@ def opened_ligatures(text: str) -> str:
 
 def any_accent(word: str) -> str:
     """Return a regular expression for a folded word in any French spelling, lower case."""
-    letters = "".join(_ACCENTED.get(letter, letter) for letter in word)
+    letters = "".join(_class(letter) for letter in word)
     for plain, ligature in (("ae", "æ"), ("oe", "œ")):
-        pair = "".join(_ACCENTED[letter] for letter in plain)
+        pair = _class(plain[0]) + _class(plain[1])
         letters = letters.replace(pair, f"(?:{pair}|{ligature})")
     return letters
 
 
+def spellings(letter: str) -> str:
+    """Return the letters, lower case, with which a word of this first folded letter begins."""
+    return letter + _ACCENTED.get(letter, "") + {"a": "æ", "o": "œ"}.get(letter, "")
+
+
+def _class(letter: str) -> str:
+    return f"[{letter}{_ACCENTED[letter]}]" if letter in _ACCENTED else letter
+
+
 # Western European letters only: each letter more costs time in every search.
 _ACCENTED = {
-    **{"a": "[aàâäáãå]", "c": "[cç]", "e": "[eéèêë]", "i": "[iîïíì]", "n": "[nñ]"},
-    **{"o": "[oôöóòõ]", "u": "[uùûüú]", "y": "[yÿý]"},
+    **{"a": "àâäáãå", "c": "ç", "e": "éèêë", "i": "îïíì", "n": "ñ"},
+    **{"o": "ôöóòõ", "u": "ùûüú", "y": "ÿý"},
 }
