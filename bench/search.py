@@ -7,6 +7,7 @@ Exit code 1 when a limit is missed. Takes about 20 s.
 
 import asyncio
 import datetime
+import os
 import random
 import sqlite3
 import statistics
@@ -69,6 +70,7 @@ mo na né ni no pa pe pi po ra ré ri ro sa se si so ta te ti to va ve vi vo tio
 
 def main() -> int:
     began = time.perf_counter()
+    print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     ok = True
     with tempfile.TemporaryDirectory() as folder:
         for sheets, limit in LIMITS_MS.items():

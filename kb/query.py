@@ -33,7 +33,8 @@ def parse_query(text: str) -> Query | None:
     if not words:
         return None
     exact = [*words[:-1], words[-1] + "*"]
-    loose = [_stem(word) for word in words]
+    last = _stem(words[-1]).rstrip("*") + "*"
+    loose = [*(_stem(word) for word in words[:-1]), last]
     return Query(
         words=_to_mark({*exact, *loose}),
         exact=" ".join(map(_quote, exact)),

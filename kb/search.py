@@ -10,6 +10,7 @@ from .query import Query, in_titles, parse_query
 from .schema import WEIGHTS
 
 LIMIT = 10
+FEW = 3  # fewer hits than this are filled up: one word too many must not hide the right sheet
 # Ranking looks at every match; a query that fits more sheets than this is decided by titles.
 ENOUGH = 1000
 
@@ -25,19 +26,21 @@ Mode = Literal["recent", "all", "some"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A sheet found, ready to show; ``updated`` is a UTC date."""
+    """A sheet found, ready to show; ``updated`` is a UTC date, ``partial`` says that some of
+    the words are missing."""
 
     slug: str
     title: Segments
     topic: str
     snippet: Segments
     updated: datetime.date
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Hits, best first. ``mode``: "all" words were found, only "some", or, without a word to
-    look for, the most "recent" sheets."""
+    """Hits, best first. ``mode``: a sheet has "all" words, or only "some" of them; or, without
+    a word to look for, these are the most "recent" sheets."""
 
     mode: Mode
     hits: tuple[Hit, ...]
@@ -47,19 +50,21 @@ def search(connection: sqlite3.Connection, text: str, limit: int = LIMIT) -> Res
     """Search for what somebody has typed so far; any text will do.
 
     1. No word in it: the sheets changed last.
-    2. Sheets with every word, the last one perhaps unfinished; then whatever their endings.
-    3. None: sheets with at least one of the words.
+    2. Sheets with every word, the last one perhaps unfinished.
+    3. Not enough for a list: with every word, whatever the endings.
+    4. Fewer than FEW: behind them, sheets with at least one of the words.
     """
     query = parse_query(text)
     if query is None:
         return Results("recent", _recent(connection, limit))
-    found = _rank(connection, query.exact, limit)
-    if len(found) < limit and query.loose != query.exact:
-        found = _join(found, _rank(connection, query.loose, limit), limit)
-    mode: Mode = "all"
-    if not found and query.some != query.loose:
-        mode, found = "some", _rank(connection, query.some, limit)
-    return Results(mode, _show(connection, found, query))
+    whole = _rank(connection, query.exact, limit)
+    if len(whole) < limit and query.loose != query.exact:
+        whole = _rank(connection, query.loose, limit)
+    found = whole
+    if len(whole) < FEW and query.some != query.loose:
+        found = _join(whole, _rank(connection, query.some, limit), limit)
+    hits = _show(connection, found, query, frozenset(whole))
+    return Results("all" if whole or not found else "some", hits)
 
 
 def _rank(connection: sqlite3.Connection, expression: str, limit: int) -> list[int]:
@@ -81,10 +86,12 @@ def _join(first: list[int], more: list[int], limit: int) -> list[int]:
     return list(dict.fromkeys([*first, *more]))[:limit]
 
 
-def _show(connection: sqlite3.Connection, ids: list[int], query: Query) -> tuple[Hit, ...]:
+def _show(
+    connection: sqlite3.Connection, ids: list[int], query: Query, whole: frozenset[int]
+) -> tuple[Hit, ...]:
     marks = ", ".join("?" * len(ids))
     rows = connection.execute(f"SELECT id, {_SHOWN} FROM sheets WHERE id IN ({marks})", ids)
-    shown = {row["id"]: _hit(row, query.words) for row in rows}
+    shown = {row["id"]: _hit(row, query.words, partial=row["id"] not in whole) for row in rows}
     # A sheet removed between the two questions is no longer there.
     return tuple(shown[found] for found in ids if found in shown)
 
@@ -94,11 +101,12 @@ def _recent(connection: sqlite3.Connection, limit: int) -> tuple[Hit, ...]:
     return tuple(_hit(row, ()) for row in connection.execute(sql, (limit,)))
 
 
-def _hit(row: sqlite3.Row, words: tuple[str, ...]) -> Hit:
+def _hit(row: sqlite3.Row, words: tuple[str, ...], *, partial: bool = False) -> Hit:
     return Hit(
         slug=row["slug"],
         title=mark(row["title"], words),
         topic=row["topic"],
         snippet=snippet(row["plain"], words) or mark(row["summary"], words),
         updated=datetime.date.fromisoformat(row["updated"]),
+        partial=partial,
     )

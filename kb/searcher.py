@@ -1,9 +1,6 @@
 """The library for an event loop: every question is answered on a small pool of threads."""
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +13,6 @@ from .search import LIMIT, Results, search
 from .sheets import Sheet
 
 THREADS = 2
-NICE = 5
 PATIENCE = 5.0  # seconds; a search takes milliseconds, so more than this is a sick disk
 
 T = TypeVar("T")
@@ -30,7 +26,7 @@ class Searcher:
         self._readers = Readers(db_path)
         self._library = Library(self._readers)
         self._renderer = Renderer(sheet_url)
-        self._pool = ThreadPoolExecutor(THREADS, "kb", initializer=_step_back)
+        self._pool = ThreadPoolExecutor(THREADS, "kb")
 
     async def search(self, text: str, limit: int = LIMIT) -> Results:
         """Search for what somebody has typed so far."""
@@ -62,9 +58,3 @@ class Searcher:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE):
             return await loop.run_in_executor(self._pool, ask)
-
-
-def _step_back() -> None:
-    """Let the event loop, and so the calls, go before the thread that searches."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -91,6 +91,15 @@ def test_without_a_sheet_that_has_all_it_shows_some(connection: sqlite3.Connecti
     assert (results.mode, slugs(results)) == ("some", ["visio"])
 
 
+def test_one_word_too_many_does_not_hide_the_right_sheet(connection: sqlite3.Connection) -> None:
+    results = search(connection, "numero fiscal recus impot")
+    assert results.mode == "all"
+    assert [(hit.slug, hit.partial) for hit in results.hits][:2] == [
+        ("declaration", False),
+        ("numero-fiscal", True),
+    ]
+
+
 def test_with_nothing_it_says_so(connection: sqlite3.Connection) -> None:
     assert search(connection, "xylophone").hits == ()
 
