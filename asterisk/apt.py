@@ -57,9 +57,9 @@ Acquire::PDiffs "false";
 OWN_SUITE = """\
 Dir::State::status "{state}/status";
 Dir::Etc::SourceList "{state}/suite.sources";
-Dir::Etc::SourceParts "-";
-Dir::Etc::Preferences "-";
-Dir::Etc::PreferencesParts "-";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
 APT::Update::Error-Mode "any";
 """
 # The machine's suites and what is installed there, read only: only what is missing is fetched.
@@ -160,7 +160,7 @@ def stanza(suite: str) -> str:
             "Install the package debian-archive-keyring.",
         )
     return (
-        f"Types: deb\nURIs: {mirror()}\nSuites: {suite}\nComponents: main\n"
+        f"Types: deb\nURIs: {copied(mirror())}\nSuites: {suite}\nComponents: main\n"
         f"Architectures: {architecture()}\nTargets: Packages\nSigned-By: {keyring}\n"
     )
 
@@ -170,6 +170,11 @@ def mirror() -> str:
     command = ["apt-get", "-o", "Debug::NoLocking=1", "update", "--print-uris"]
     done = subprocess.run(command, capture_output=True, text=True, env=plain(), timeout=60)
     return mirror_among(done.stdout, codename())
+
+
+def copied(address: str) -> str:
+    """From a mirror on a local disk apt shall copy the packages, not use them where they lie."""
+    return address.replace("file:", "copy:", 1) if address.startswith("file:") else address
 
 
 def mirror_among(uris: str, suite: str) -> str:

@@ -112,6 +112,7 @@ MODULES: tuple[str, ...] = (
     "cel_manager",
     "cel_sqlite3_custom",
     "res_agi",
+    "res_manager_devicestate",  # what the phones do, asked at once
     "res_clioriginate",  # the trial's call to itself
     "res_security_log",  # failed sign-ins
 )

@@ -24,6 +24,8 @@ from .release import Release
 
 FOLDERS = ("lib", "lib/keys", "log", "run", "spool", "sounds")
 PAUSE = 0.01  # seconds between two looks while it boots or ends
+# Started through a shell that ends at once, Asterisk is nobody's child and leaves no zombie.
+SPAWN = '"$@" >"$0" 2>&1 & echo $!'
 
 
 class StartError(Exception):
@@ -48,7 +50,6 @@ class Pbx:
         self.socket = self.root / "run/asterisk.ctl"
         self.settings = self.root / "etc/asterisk.conf"
         self.output = self.root / "log/boot.log"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> list[str]:
         return self.release.command("asterisk", "-C", str(self.settings), *arguments)
@@ -58,24 +59,27 @@ class Pbx:
 
         Errors: StartError when one runs already, or it ends or is not ready in time.
         """
-        self._prepare()
+        self._make_folders()
         with self._alone():
             if pid := self.pid():
                 raise StartError(f"An Asterisk runs on {self.root} already (process {pid}).")
+            self._link_release()
             for stale in ("asterisk.ctl", "asterisk.pid"):
                 (self.root / "run" / stale).unlink(missing_ok=True)
-            with open(self.output, "wb") as output:
-                self._process = subprocess.Popen(
-                    self.command("-f"),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    cwd=self.root,
-                    env=self.release.env(),
-                    start_new_session=True,
-                )
-            self._wait_until_booted(time.monotonic() + timeout)
+            self._wait_until_booted(self._spawn(), time.monotonic() + timeout)
         return self.status()
+
+    def _spawn(self) -> int:
+        done = subprocess.run(
+            ["/bin/sh", "-c", SPAWN, str(self.output), *self.command("-f")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=self.root,
+            env=self.release.env(),
+            start_new_session=True,
+            check=True,
+        )
+        return int(done.stdout)
 
     def stop(self, timeout: float = 10.0) -> None:
         """End it, by force when it takes more than `timeout` seconds. Nothing runs: nothing done.
@@ -85,13 +89,16 @@ class Pbx:
         pid = self.pid()
         if pid is None:
             return
+        end = time.monotonic() + timeout
         try:
-            self.ask("core stop now", timeout=2.0)
+            while time.monotonic() < end and "No such command" in self.ask("core stop now", 2.0):
+                time.sleep(PAUSE)  # it learns this command last of all when it boots
         except (NotRunning, TimeoutError):
-            pass  # it is going already, or is frozen: the signals follow
-        for sign, patience in ((0, timeout), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
-            if sign and self._is_ours(pid):
-                os.kill(pid, sign)
+            end = min(end, time.monotonic() + 1.0)  # it is ending already, or it is frozen
+        if self._wait_until_gone(pid, end):
+            return
+        for sign, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+            self._end(pid, sign)
             if self._wait_until_gone(pid, time.monotonic() + patience):
                 return
         raise TimeoutError(f"process {pid} does not end")
@@ -125,7 +132,7 @@ class Pbx:
     def pid(self) -> int | None:
         """The process that runs on this folder, whether it answers already or not."""
         try:
-            return control.ask(self.socket, "core show version", 2.0).pid
+            return control.ask(self.socket, "core show version", 0.5).pid
         except (NotRunning, TimeoutError):
             pass  # booting, frozen, or not there: the pid file knows
         try:
@@ -134,14 +141,16 @@ class Pbx:
             return None
         return pid if self._is_ours(pid) else None
 
-    def _prepare(self) -> None:
-        """Folders, and the links through which asterisk.conf finds the release's files."""
+    def _make_folders(self) -> None:
         if len(os.fsencode(self.socket)) > control.LONGEST_PATH:
             raise StartError(f"{self.socket} is too long for a socket. Choose a shorter folder.")
         if not self.settings.is_file():
             raise StartError(f"{self.settings} is missing. Run: decroche apply")
         for folder in FOLDERS:
             (self.root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _link_release(self) -> None:
+        """The links through which asterisk.conf finds the files of the release that is started."""
         for name, target in (("modules", self.release.modules), ("data", self.release.data)):
             link, fresh = self.root / name, self.root / f".{name}.new"
             fresh.unlink(missing_ok=True)
@@ -158,20 +167,17 @@ class Pbx:
                 raise StartError(f"Asterisk is just being started on {self.root}.") from None
             yield
 
-    def _wait_until_booted(self, end: float) -> None:
-        process = self._process
-        assert process is not None
+    def _wait_until_booted(self, pid: int, end: float) -> None:
         while time.monotonic() < end:
-            if process.poll() is not None:
-                raise StartError(f"Asterisk ended at once.\n{self.last_lines()}")
             try:
                 left = max(end - time.monotonic(), PAUSE)
                 if "fully booted" in self.ask("core waitfullybooted", timeout=left):
                     return
             except (NotRunning, TimeoutError):
-                time.sleep(PAUSE)
-        process.kill()
-        process.wait(5)
+                if not _alive(pid):
+                    raise StartError(f"Asterisk ended at once.\n{self.last_lines()}") from None
+            time.sleep(PAUSE)
+        self._end(pid, signal.SIGKILL)
         raise StartError(f"Asterisk was not ready in time.\n{self.last_lines()}")
 
     def last_lines(self, count: int = 15) -> str:
@@ -189,16 +195,28 @@ class Pbx:
             return False
         return os.fsencode(self.settings) in line.split(b"\0")
 
+    def _end(self, pid: int, sign: signal.Signals) -> None:
+        try:
+            if self._is_ours(pid):
+                os.kill(pid, sign)
+        except ProcessLookupError:
+            pass  # it ended in between
+
     def _wait_until_gone(self, pid: int, end: float) -> bool:
         while self._is_ours(pid):
-            if self._process is not None:
-                self._process.poll()  # takes away the zombie when it is our child
             if time.monotonic() >= end:
                 return False
             time.sleep(PAUSE)
-        if self._process is not None:
-            self._process.poll()
         return True
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs, whatever it is: while it executes a program it has no name."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
 
 
 def _tail(log: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .apt import Progress
 from .debian import alone, fetch_asterisk
-from .release import Release, at, linked, point
+from .release import Release, at, linked, machines_own, point
 from .remedies import InstallError
 from .trial import try_out
 
@@ -32,6 +32,10 @@ def update(
     A running Asterisk takes it at its next start. Errors: InstallError, LineBusy.
     """
     old = linked(home, "current")
+    if old is None and machines_own():
+        raise InstallError(
+            "The line uses this machine's own Asterisk.", "Update it as this machine is updated."
+        )
     new = at(fetch_asterisk(home, progress))
     if new is None:
         raise InstallError(f"{home} holds no Asterisk.", "Remove the folder and install again.")
