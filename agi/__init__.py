@@ -1,0 +1,1 @@
+"""What happens inside a call: the FastAGI server and the flows."""

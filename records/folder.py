@@ -35,7 +35,13 @@ class Folder:
         return self.pbx / "etc"
 
     @property
-    def sounds(self) -> Path:
+    def applied(self) -> Path:
+        """The hotline.toml in force: what the last ``decroche apply`` read."""
+        return self.etc / "hotline.toml"
+
+    @property
+    def prompts(self) -> Path:
+        """The sentences of the line, recorded or drafted: NAME.alaw, NAME.sln16."""
         return self.pbx / "sounds"
 
     @property

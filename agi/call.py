@@ -1,0 +1,96 @@
+"""A call over FastAGI: the commands behind :class:`~.channel.Channel`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..records import dialplan
+from .channel import Dialled
+from .wire import Reply, Wire, quote
+
+QUICK = 5.0  # seconds for a command that Asterisk carries out at once
+SPEECH = 180.0  # seconds for a sentence at most
+TALK = 12 * 3600.0  # seconds for a conversation at most
+
+# Dial(): m music for the caller, g come back when the agent hangs up, i and I follow
+# neither a forwarding nor an identity that the agent's phone sends, c a cancelled ring
+# is no missed call on the phone.
+DIAL = "mgiIc"
+
+
+class FastAgiChannel:
+    """One call, over one FastAGI connection."""
+
+    def __init__(self, wire: Wire, prompts: Path) -> None:
+        self._wire = wire
+        self._prompts = prompts
+        environment = wire.environment
+        self.call = environment.get("agi_uniqueid", "")
+        self.endpoint = endpoint_of(environment.get("agi_channel", ""))
+        self.argument = environment.get("agi_arg_1", "")
+
+    async def lease(self, seconds: int) -> None:
+        await self._set("TIMEOUT(absolute)", str(seconds))
+
+    async def from_header(self) -> str:
+        return (await self._quick("GET FULL VARIABLE ${PJSIP_HEADER(read,From)}")).data
+
+    async def remember(self, **variables: str) -> None:
+        pairs = ",".join(f"{name}={value}" for name, value in variables.items())
+        await self._exec("MSet", pairs)
+
+    async def note(self, kind: str, *words: str) -> None:
+        await self._exec("CELGenUserEvent", ",".join((kind, " ".join(words))))
+
+    async def answer(self) -> None:
+        await self._quick("ANSWER")
+
+    async def say(self, prompt: str, keys: str = "") -> str:
+        sound = quote(str(self._prompts / prompt))
+        reply = await self._wire.command(f"STREAM FILE {sound} {quote(keys)}", SPEECH)
+        return _key(reply)
+
+    async def ask(self, prompt: str, patience: float) -> str:
+        sound, milliseconds = quote(str(self._prompts / prompt)), int(patience * 1000)
+        reply = await self._wire.command(f"GET DATA {sound} {milliseconds} 1", SPEECH)
+        return reply.result if reply.result in set("0123456789*#") else ""
+
+    async def music(self, on: bool) -> None:
+        await self._quick(f"SET MUSIC {'ON' if on else 'OFF'}")
+
+    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
+        phones = "&".join(f"PJSIP/{agent}" for agent in agents)
+        await self._wire.command(f"EXEC Dial {quote(f'{phones},{seconds},{DIAL}')}", TALK)
+        reply = await self._quick("GET FULL VARIABLE ${DIALSTATUS}/${DIALEDPEERNAME}")
+        status, _, peer = reply.data.partition("/")
+        return Dialled(status, endpoint_of(peer))
+
+    async def gone(self) -> None:
+        await self._wire.hung_up.wait()
+
+    async def hang_up(self) -> None:
+        await self._quick("HANGUP")
+
+    async def finish(self) -> None:
+        """The last act of a flow that did its work: the dialplan only hangs up."""
+        await self._set(dialplan.OK, "1")
+
+    async def _set(self, name: str, value: str) -> None:
+        await self._quick(f"SET VARIABLE {name} {quote(value)}")
+
+    async def _exec(self, application: str, arguments: str) -> Reply:
+        return await self._quick(f"EXEC {application} {quote(arguments)}")
+
+    async def _quick(self, line: str) -> Reply:
+        return await self._wire.command(line, QUICK)
+
+
+def endpoint_of(channel: str) -> str:
+    """``PJSIP/camille-0000002a`` -> ``camille``; empty for any other technology."""
+    technology, _, rest = channel.partition("/")
+    return rest.rpartition("-")[0] if technology == "PJSIP" else ""
+
+
+def _key(reply: Reply) -> str:
+    """STREAM FILE answers with the ASCII code of the key, 0 for none."""
+    code = int(reply.result) if reply.result.lstrip("-").isdigit() else 0
+    return chr(code) if code > 0 else ""

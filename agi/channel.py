@@ -1,0 +1,75 @@
+"""What a flow can do with a call, whatever carries it."""
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class HungUp(Exception):
+    """The caller is gone; the flow ends here."""
+
+
+class ChannelError(Exception):
+    """Asterisk refused a command or did not answer in time."""
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """How a ring ended: DIALSTATUS and the agent who answered, if any (``Dial()``)."""
+
+    status: str
+    agent: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return self.status == "ANSWER"
+
+
+class Channel(Protocol):
+    """One call. Every method raises :class:`HungUp` when the caller is gone."""
+
+    @property
+    def call(self) -> str:
+        """The channel's unique id, which is also the linked id of the call."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """The PJSIP endpoint behind the channel: a trunk's or an agent's."""
+        ...
+
+    async def lease(self, seconds: int) -> None:
+        """Let Asterisk take the call back unless renewed in time; 0 ends the lease."""
+        ...
+
+    async def from_header(self) -> str:
+        """The From header as received, percent-encoding intact."""
+        ...
+
+    async def remember(self, **variables: str) -> None:
+        """Set channel variables."""
+        ...
+
+    async def note(self, kind: str, *words: str) -> None:
+        """Have Asterisk write a fact into its channel event log."""
+        ...
+
+    async def answer(self) -> None: ...
+
+    async def say(self, prompt: str, keys: str = "") -> str:
+        """Say a sentence; one of ``keys`` interrupts it and is returned."""
+        ...
+
+    async def ask(self, prompt: str, patience: float) -> str:
+        """Say a sentence and wait for one key, ``patience`` seconds after its end."""
+        ...
+
+    async def music(self, on: bool) -> None: ...
+
+    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
+        """Ring agents; when one answers, return after the conversation."""
+        ...
+
+    def gone(self) -> Coroutine[Any, Any, None]:
+        """Return when the caller has hung up."""
+        ...

@@ -1,0 +1,70 @@
+"""The story of a call: open? -> greet -> choose -> wait -> ring -> talk -> after.
+
+Written against :class:`~.channel.Channel`, so that the FastAGI service and the
+process AGI tell the same story. A flow that ends without :func:`finish` leaves
+the caller to the dialplan, which puts them into Asterisk's own queue.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from ..records import dialplan, kinds
+from .channel import Channel
+from .line import Line
+
+SPEAKING = 240  # seconds of lease while sentences are said
+Seek = Callable[[Channel, Line, str], Awaitable[None]]
+
+
+async def take(channel: Channel, line: Line, seek: Seek) -> None:
+    """Serve one caller from the first ring to the end."""
+    await channel.lease(SPEAKING)
+    await identify(channel, line)
+    if not line.open:
+        return await dismiss(channel, line, "closed", "closed")
+    await channel.answer()
+    await greet(channel, line)
+    queue = await choose(channel, line)
+    await channel.remember(**{dialplan.QUEUE: queue})
+    await seek(channel, line, queue)
+
+
+async def identify(channel: Channel, line: Line) -> None:
+    """The number is read once, here, and only its token goes on."""
+    caller = line.token_of(await channel.from_header())
+    await channel.note(kinds.KNOWN, *([caller] if caller else []))
+
+
+async def greet(channel: Channel, line: Line) -> None:
+    for prompt in ("greeting", "information"):
+        if line.has(prompt):
+            await channel.say(prompt)
+
+
+async def choose(channel: Channel, line: Line) -> str:
+    """The queue for the key that was pressed; pressing nothing leads to a human, too."""
+    menu = line.hotline.menu
+    if not menu.choices:
+        return menu.default
+    await channel.note(kinds.ASKED)
+    queues = {choice.key: choice.queue for choice in menu.choices}
+    for _ in range(menu.repeat):
+        key = await channel.ask("menu", menu.patience)
+        if key in queues:
+            await channel.note(kinds.CHOSE, key, queues[key])
+            return queues[key]
+    return menu.default
+
+
+async def dismiss(channel: Channel, line: Line, outcome: str, prompt: str) -> None:
+    """An honest sentence, then a decent end."""
+    await channel.note(kinds.DISMISSED, outcome)
+    await channel.lease(SPEAKING)
+    await channel.answer()
+    if line.has(prompt):
+        await channel.say(prompt)
+    await finish(channel)
+
+
+async def finish(channel: Channel) -> None:
+    """The token without which the dialplan believes nothing."""
+    await channel.remember(**{dialplan.OK: "1"})

@@ -1,0 +1,196 @@
+"""The shell around the switchboard: callers and agents come and go, it acts at once.
+
+Event-driven: every change (a caller waits or leaves, an offer ends, an agent or
+a phone changes) asks the core again; one timer covers what time alone changes.
+Everything runs in one event loop; nothing here waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..hotline import Queue
+from ..records.events import MICRO, now
+from .switchboard import Agent, Caller, Offer, next_change, offers, somebody_there
+
+# Seconds that a phone is left alone after a ring that led to nothing, by DIALSTATUS.
+MISSED_REST = {"NOANSWER": 5, "BUSY": 15, "CHANUNAVAIL": 30, "CONGESTION": 30}
+BUSY_DEVICE = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+GONE_DEVICE = frozenset({"UNAVAILABLE", "INVALID"})
+
+
+@dataclass
+class Turn:
+    """A caller's place in the hunt; ``offer`` is done when somebody may be rung."""
+
+    caller: Caller
+    offer: asyncio.Future[Offer]
+    ringing: tuple[str, ...] = field(default=())
+
+
+class Hunt:
+    """All who wait and all who may answer."""
+
+    def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], int] = now) -> None:
+        self._queues = queues
+        self._clock = clock
+        self._agents: dict[str, Agent] = {}
+        self._turns: dict[str, Turn] = {}
+        self._devices: dict[str, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.rested: Callable[[str, int], None] = lambda agent, until: None
+
+    def configure(self, queues: Mapping[str, Queue]) -> None:
+        """Take other queues; callers of a queue that is gone move to the first one left."""
+        self._queues = queues
+        fallback = next(iter(queues))
+        for turn in self._turns.values():
+            if turn.caller.queue not in queues:
+                turn.caller = Caller(turn.caller.call, fallback, turn.caller.since)
+        self._look()
+
+    def staff(self, positions: Mapping[str, Mapping[str, int]]) -> bool:
+        """Who is on the line: agent -> queue -> position. Others are forgotten.
+
+        Returns whether anything changed.
+        """
+        before = {name: agent.positions for name, agent in self._agents.items()}
+        if before == positions:
+            return False
+        for name, queues in positions.items():
+            agent = self._agents.setdefault(name, Agent(name))
+            agent.positions = dict(queues)
+            self._apply_device(agent)
+        for name in self._agents.keys() - positions.keys():
+            del self._agents[name]
+        self._look()
+        return True
+
+    def declare(self, name: str, available: bool, idle_since: int, calls: int = 0) -> None:
+        """An agent said that they are available, or not."""
+        agent = self._agents.get(name)
+        if agent is None:
+            return
+        if available and not agent.available:
+            agent.rest_until = 0
+            agent.idle_since = idle_since
+        agent.available = available
+        agent.calls = max(agent.calls, calls)
+        self._look()
+
+    def device(self, name: str, state: str) -> None:
+        """Asterisk's device state of an agent's phone (AMI DeviceStateChange)."""
+        self._devices[name] = state
+        agent = self._agents.get(name)
+        if agent is None:
+            return
+        was_busy = agent.device_busy
+        self._apply_device(agent)
+        if agent.offer and state == "INUSE":
+            agent.talked = True
+        if was_busy and not agent.device_busy:
+            self._release_loser(agent)
+        self._look()
+
+    def agent(self, name: str) -> Agent | None:
+        return self._agents.get(name)
+
+    def join(self, call: str, queue: str, since: int) -> Turn:
+        """A caller waits from now on (again, after a ring nobody answered)."""
+        turn = self._turns.get(call)
+        caller = Caller(call, queue if queue in self._queues else next(iter(self._queues)), since)
+        future: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
+        if turn is None:
+            turn = self._turns[call] = Turn(caller, future)
+        else:
+            turn.caller, turn.offer = caller, future
+        self._look()
+        return turn
+
+    def step_aside(self, call: str) -> None:
+        """A caller listens to a sentence: no offer now; ``join`` brings them back."""
+        turn = self._turns[call]
+        if not turn.offer.done():
+            turn.offer.cancel()
+
+    def leave(self, call: str) -> None:
+        """A caller is gone: hung up, answered, or told to call again."""
+        turn = self._turns.pop(call, None)
+        if turn is not None and turn.ringing:
+            self._free(turn, "CANCEL")
+            self._look()
+
+    def ended(self, call: str, status: str) -> None:
+        """The offer of a call is over, after a talk or without one (DIALSTATUS)."""
+        turn = self._turns.get(call)
+        if turn is not None:
+            self._free(turn, status)
+            self._look()
+
+    def somebody_there(self, call: str) -> bool:
+        turn = self._turns[call]
+        return somebody_there(turn.caller, self._agents.values(), self._queues, self._clock())
+
+    @property
+    def waiting(self) -> int:
+        """Callers who wait and do not ring anybody."""
+        return sum(not turn.offer.done() for turn in self._turns.values())
+
+    def _free(self, turn: Turn, status: str) -> None:
+        now = self._clock()
+        for name in turn.ringing:
+            agent = self._agents.get(name)
+            if agent is None or agent.offer != turn.caller.call:
+                continue
+            agent.offer = ""
+            if agent.talked or (status == "ANSWER" and len(turn.ringing) == 1):
+                agent.calls += 1
+                agent.idle_since = now
+                self._rest(agent, now, self._queues[turn.caller.queue].wrap_up)
+            elif status in MISSED_REST:
+                self._rest(agent, now, MISSED_REST[status])
+        turn.ringing = ()
+
+    def _rest(self, agent: Agent, now: int, seconds: int) -> None:
+        if seconds:
+            agent.rest_until = now + seconds * MICRO
+            self.rested(agent.name, agent.rest_until)
+
+    def _release_loser(self, agent: Agent) -> None:
+        """One of several phones that rang has stopped while another one talks."""
+        turn = self._turns.get(agent.offer)
+        if turn is not None and len(turn.ringing) > 1:
+            turn.ringing = tuple(name for name in turn.ringing if name != agent.name)
+            agent.offer = ""
+
+    def _apply_device(self, agent: Agent) -> None:
+        state = self._devices.get(agent.name, "NOT_INUSE")
+        agent.device_busy = state in BUSY_DEVICE
+        agent.reachable = state not in GONE_DEVICE
+
+    def _look(self) -> None:
+        """Ask the core, hand out its offers, and set the timer for the next change."""
+        now = self._clock()
+        waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
+        if waiting:
+            self._hand_out(offers(waiting, self._agents.values(), self._queues, now), now)
+            waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
+        change = next_change(waiting, self._agents.values(), self._queues, now) if waiting else None
+        self._wake_at(change, now)
+
+    def _hand_out(self, found: Iterable[Offer], now: int) -> None:
+        for offer in found:
+            turn = self._turns[offer.call]
+            turn.ringing = offer.agents
+            for name in offer.agents:
+                agent = self._agents[name]
+                agent.offer, agent.offered, agent.talked = offer.call, now, False
+            turn.offer.set_result(offer)
+
+    def _wake_at(self, instant: int | None, now: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if instant is not None:
+            delay = max(0.0, (instant - now) / MICRO) + 0.001
+            self._timer = asyncio.get_running_loop().call_later(delay, self._look)

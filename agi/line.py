@@ -1,0 +1,38 @@
+"""What a flow knows of the line it serves."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..hotline import Hotline, prompt_texts
+from ..records.events import Event
+from ..records.tokens import number_of, token
+from .hunt import Hunt
+
+
+@dataclass
+class Line:
+    """The applied hotline, the hunt, and a way to append to the journal.
+
+    ``append`` returns when the events are durable; ``key`` is the secret behind
+    the callers' tokens (hex).
+    """
+
+    hotline: Hotline
+    hunt: Hunt
+    key: str
+    append: Callable[[Event], Awaitable[None]]
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def has(self, prompt: str) -> bool:
+        """Whether there is such a sentence to say."""
+        return prompt in prompt_texts(self.hotline)
+
+    def token_of(self, header: str) -> str:
+        """The caller's token from a From header; empty when withheld."""
+        number = number_of(header)
+        return token(number, self.key) if number else ""
+
+    @property
+    def open(self) -> bool:
+        return self.hotline.is_open(self.clock())

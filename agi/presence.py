@@ -1,0 +1,44 @@
+"""Agents by phone: *11 available, *12 pause, *10 away."""
+
+import asyncio
+
+import structlog
+
+from ..records import kinds
+from ..records.events import Event, now
+from .channel import Channel
+from .flow import finish
+from .line import Line
+
+log = structlog.get_logger(__name__)
+
+KINDS = {state: kind for kind, state in kinds.PRESENCE.items()}
+JOURNAL = 3.0  # seconds that the phone waits for the journal
+
+
+async def declare(channel: Channel, line: Line, state: str) -> None:
+    """Write down what the agent behind this phone declares, and say it back.
+
+    :raises KeyError: ``state`` is none of available, paused, away.
+    """
+    await channel.lease(30)
+    await channel.answer()
+    agent = line.hunt.agent(channel.endpoint)
+    said = state if agent is not None else "failed"
+    if agent is not None:
+        at = now()
+        event = Event(
+            id=f"{channel.endpoint}:{at}:{KINDS[state]}",
+            at=at,
+            kind=KINDS[state],
+            actor=channel.endpoint,
+            body={"by": "phone"},
+        )
+        try:
+            async with asyncio.timeout(JOURNAL):
+                await line.append(event)
+        except TimeoutError:
+            log.error("presence not written in time", agent=channel.endpoint, state=state)
+            said = "failed"
+    await channel.say(said)
+    await finish(channel)

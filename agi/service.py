@@ -1,0 +1,144 @@
+"""The flows as a service: FastAGI, the hunt, and what feeds it from the journal."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+
+from ..hotline import Hotline
+from ..records import kinds, people, views
+from ..records.events import MICRO, Event, now
+from ..records.folder import Folder
+from ..records.journal import Journal
+from ..records.secrets import Secrets
+from ..records.store import data_version, last_seq
+from . import flow, presence, wait
+from .call import FastAgiChannel
+from .fastagi import FastAgi
+from .hunt import Hunt
+from .line import Line
+
+STAFF = 1.0  # seconds between two looks for changes of people or of the applied hotline
+
+
+class Flows:
+    """Serves the calls of one line.
+
+    :param hotline: gives the model in force.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        hotline: Callable[[], Hotline],
+        secrets: Secrets,
+        journal: Journal,
+    ) -> None:
+        self._folder = folder
+        self._hotline = hotline
+        self._journal = journal
+        self.changed = asyncio.Event()  # set when the fallback's roster may differ
+        self.hunt = Hunt(hotline().queues)
+        self.hunt.rested = self._rested
+        self._line = Line(hotline(), self.hunt, secrets.token_key, journal.append)
+
+    async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
+        """Serve until cancelled."""
+        reader = self._journal.open_reader()
+        try:
+            after = last_seq(reader)
+        finally:
+            reader.close()
+        self._staff()
+        flows = {"call": self._take, "presence": self._declare}
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(after), name="presence")
+            tasks.create_task(self._watch(), name="staff")
+            server = FastAgi(flows, self._folder.prompts.absolute())
+            tasks.create_task(server.serve(port, ready), name="fastagi")
+
+    def device(self, name: str, state: str) -> None:
+        """Asterisk's state of a phone; see asterisk/devices.py."""
+        self.hunt.device(name, state)
+
+    def roster(self) -> dict[tuple[str, str], bool]:
+        """Who should ring without us: (queue, agent) -> paused."""
+        reader = self._journal.open_reader()
+        try:
+            states = {row["name"]: row["state"] for row in views.presence(reader)}
+        finally:
+            reader.close()
+        return {
+            (queue, agent): states[agent] == "paused"
+            for queue, agents in people.members(self._folder.database).items()
+            if queue in self._hotline().queues
+            for agent in agents
+            if states.get(agent) in ("available", "paused")
+        }
+
+    async def _take(self, channel: FastAgiChannel) -> None:
+        self._line.hotline = self._hotline()
+        await flow.take(channel, self._line, wait.hunt)
+
+    async def _declare(self, channel: FastAgiChannel) -> None:
+        await presence.declare(channel, self._line, channel.argument)
+
+    async def _follow(self, after: int) -> None:
+        """Presence, from whatever process it was declared in."""
+        async for batch in self._journal.follow(after):
+            for event in batch:
+                if event.kind in kinds.PRESENCE:
+                    self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
+                    self.changed.set()
+
+    async def _watch(self) -> None:
+        """People and the applied hotline change seldom: look once a second."""
+        reader = self._journal.open_reader()
+        try:
+            seen, model = data_version(reader), self._hotline()
+            while True:
+                await asyncio.sleep(STAFF)
+                if self._hotline() is not model:
+                    model = self._hotline()
+                    self.hunt.configure(model.queues)
+                version = data_version(reader)
+                if version != seen:
+                    seen = version
+                    self._staff()
+        finally:
+            reader.close()
+
+    def _staff(self) -> None:
+        """Bring the hunt up to date with membership and presence as written down."""
+        positions: dict[str, dict[str, int]] = {}
+        for queue, names in people.members(self._folder.database).items():
+            for position, name in enumerate(names):
+                positions.setdefault(name, {})[queue] = position
+        reader = self._journal.open_reader()
+        try:
+            rows = views.presence(reader)
+            counts = views.answered_per_agent(reader, self._midnight())
+        finally:
+            reader.close()
+        if self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows}):
+            self.changed.set()
+        for row in rows:
+            calls, last = counts.get(row["name"], (0, 0))
+            idle = max(row["since"], last)
+            self.hunt.declare(row["name"], row["state"] == "available", idle, calls)
+
+    def _midnight(self) -> int:
+        zone = self._hotline().zone
+        local = datetime.now(UTC).astimezone(zone)
+        return int(datetime.combine(local.date(), time(), zone).timestamp()) * MICRO
+
+    def _rested(self, agent: str, until: int) -> None:
+        """Tell the board that an agent writes notes, or is left alone for a moment."""
+        at = now()
+        event = Event(
+            id=f"{agent}:{kinds.RESTING}:{at}",
+            at=at,
+            kind=kinds.RESTING,
+            actor=agent,
+            body={"until": until},
+        )
+        self._journal.submit(event)

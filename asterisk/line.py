@@ -1,0 +1,93 @@
+"""A line as an admin handles it: made, staffed, and how to reach it."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..hotline import load
+from ..records import people, schema, secrets, views
+from ..records.folder import Folder
+from .control import LONGEST_PATH
+
+SAFE = re.compile(r"[A-Za-z0-9/._+-]+")
+
+
+class LineError(Exception):
+    """What was asked cannot be done; the text says what to do."""
+
+
+def create(folder: Folder, examples: Path) -> list[str]:
+    """Make what is missing of a line; what is there is kept. Returns what was made.
+
+    :raises LineError: a folder whose name Asterisk's files cannot hold.
+    """
+    socket = folder.pbx / "run" / "asterisk.ctl"
+    if not SAFE.fullmatch(str(folder.root)):
+        raise LineError(
+            f"{folder.root}: the folder's path may contain only letters, digits and / . _ + -"
+        )
+    if len(str(socket)) >= LONGEST_PATH:
+        raise LineError(f"{folder.root}: the path is too long for Asterisk; choose a shorter one")
+    made = [path for path in (folder.hotline, folder.secrets, folder.database) if not path.exists()]
+    folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.hotline.exists():
+        shutil.copyfile(examples / "hotline.toml", folder.hotline)
+    secrets.create(folder.secrets)
+    schema.prepare(folder.database)
+    return [f"made {path}" for path in made]
+
+
+def add_agent(folder: Folder, name: str, label: str, queues: Sequence[str]) -> list[str]:
+    """Add an agent and say what to type into the phone.
+
+    :raises LineError, PeopleError: an unknown queue, a bad or taken name.
+    """
+    hotline = load(folder.hotline)
+    for queue in queues:
+        if queue not in hotline.queues:
+            raise LineError(f"no queue {queue!r}; there are: {', '.join(hotline.queues)}")
+    password = people.add_agent(folder.database, name, label, queues or list(hotline.queues))
+    host = hotline.network.bind
+    if host == "0.0.0.0":
+        host = "the address of this machine"
+    return [
+        f"{label} is added. Type this into the phone; the password is not shown again:",
+        f"  server    {host}  port {hotline.network.sip}  transport UDP",
+        f"  user      {name}",
+        f"  password  {password}",
+        "Then dial *11 (available), *12 (pause) or *10 (away).",
+    ]
+
+
+def agents(folder: Folder) -> list[dict[str, str]]:
+    """The agents as rows for a list."""
+    queues = {agent.name: agent.queues for agent in people.list_agents(folder.database)}
+    connection = schema.reader(folder.database)
+    try:
+        return [
+            {
+                "name": row["name"],
+                "label": row["label"],
+                "queues": " ".join(queues[row["name"]]),
+                "presence": row["state"],
+                "phone": "reachable" if row["reachable"] else "not registered",
+                "does": row["stage"],
+            }
+            for row in views.presence(connection)
+        ]
+    finally:
+        connection.close()
+
+
+def how_to_call(folder: Folder, demo: bool) -> list[str]:
+    """Which number reaches the line, or what is missing for that."""
+    hotline = load(folder.applied)
+    if not hotline.trunks:
+        return ["No trunk yet: write a [trunks.NAME] into hotline.toml, then: decroche apply"]
+    network = hotline.network
+    lines = []
+    for trunk in hotline.trunks.values():
+        for did in trunk.dids:
+            lines.append(f"Call {did}: sip:{did}@{network.bind}:{network.sip} from {trunk.host}")
+    return lines + (["Callers and agents of the demo play by themselves."] if demo else [])

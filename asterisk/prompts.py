@@ -1,0 +1,145 @@
+"""The sentences of the line as sound files: drafts by speech synthesis.
+
+A draft is made again when its text changes; a file that somebody recorded (no
+entry in drafts.json) is never touched. Without an engine, or when it fails, a
+sentence falls back to a sound that Asterisk brings along: never silence.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from .release import Release
+from .remedies import InstallError
+
+log = structlog.get_logger(__name__)
+
+TIME = 60  # seconds for one sentence
+SPEED = 150  # words a minute: slow, for people who fear menus
+FORMATS = ("alaw", "sln16")  # narrow and wide band
+ANY = ("alaw", "sln16", "wav", "wav16", "g722", "ulaw", "gsm", "sln")
+
+# What is heard when there is no draft and no recording: core sounds.
+FALLBACK = {
+    "greeting": "beep",
+    "information": "beep",
+    "menu": "beep",
+    "wait": "queue-thankyou",
+    "still": "queue-thankyou",
+    "closed": "vm-goodbye",
+    "nobody": "vm-nobodyavail",
+    "too-long": "vm-nobodyavail",
+    "available": "agent-loginok",
+    "paused": "beep",
+    "away": "agent-loggedoff",
+    "failed": "an-error-has-occured",
+}
+
+
+def prepare(
+    release: Release,
+    folder: Path,
+    texts: Mapping[str, str],
+    language: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """Make every sentence of ``texts`` audible in ``folder``.
+
+    :returns: the names of those that only a fallback stands for.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drafts = _drafts(folder)
+    poor = []
+    for done, (name, text) in enumerate(sorted(texts.items()), 1):
+        mark = hashlib.sha256(f"{language}\n{SPEED}\n{text}".encode()).hexdigest()
+        if name not in drafts and _exists(folder, name):
+            continue  # recorded by somebody
+        if drafts.get(name) != mark or not _exists(folder, name):
+            if _draft(release, folder, name, text, language):
+                drafts[name] = mark
+            else:
+                drafts[name] = "fallback"
+                _fall_back(release, folder, name, language)
+                poor.append(name)
+        progress(done, len(texts))
+    _write(folder, drafts)
+    return poor
+
+
+def missing(folder: Path, names: Mapping[str, str]) -> list[str]:
+    """Sentences for which there is no sound file at all."""
+    return [name for name in names if not _exists(folder, name)]
+
+
+def _exists(folder: Path, name: str) -> bool:
+    return any((folder / f"{name}.{kind}").is_file() for kind in ANY)
+
+
+def _draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
+    """Speak one sentence; False when no engine can."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        spoken = Path(scratch) / "spoken.wav"
+        speak = ["-v", language, "-s", str(SPEED), "-g", "4", "-w", str(spoken), "--", text]
+        if not _run(release, "espeak-ng", *speak):
+            return False
+        for kind, rate, options in (
+            ("alaw", "8000", ["-t", "raw", "-e", "a-law"]),
+            ("sln16", "16000", ["-t", "raw", "-e", "signed-integer", "-b", "16"]),
+        ):
+            made = Path(scratch) / f"{name}.{kind}"
+            sox = [str(spoken), "-r", rate, "-c", "1", *options, str(made), "norm", "-6"]
+            if not _run(release, "sox", *sox):
+                return False
+        for kind in FORMATS:
+            (Path(scratch) / f"{name}.{kind}").replace(folder / f"{name}.{kind}")
+    return True
+
+
+def _run(release: Release, program: str, *arguments: str) -> bool:
+    try:
+        done = subprocess.run(
+            release.command(program, *arguments),
+            env=release.env(),
+            capture_output=True,
+            timeout=TIME,
+            check=False,
+        )
+    except (OSError, InstallError, subprocess.TimeoutExpired) as error:
+        log.warning("no draft", program=program, reason=str(error))
+        return False
+    if done.returncode:
+        log.warning(
+            "no draft", program=program, reason=done.stderr.decode("utf-8", "replace")[:200]
+        )
+    return done.returncode == 0
+
+
+def _fall_back(release: Release, folder: Path, name: str, language: str) -> None:
+    for kind in FORMATS:
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)
+    core = FALLBACK.get(name, "beep")
+    for sounds in (release.sounds / language, release.sounds / "en"):
+        for path in sorted(sounds.glob(f"{core}.*")):
+            shutil.copy(path, folder / f"{name}{path.suffix}")
+            return
+    log.error("no sound at all", prompt=name)
+
+
+def _drafts(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / "drafts.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(mark) for name, mark in found.items()}
+
+
+def _write(folder: Path, drafts: Mapping[str, str]) -> None:
+    fresh = folder / "drafts.json.new"
+    fresh.write_text(json.dumps(drafts, indent=1, sort_keys=True), "utf-8")
+    fresh.replace(folder / "drafts.json")

@@ -1,0 +1,168 @@
+"""The recorder: turns what Asterisk tells into journal events, in order.
+
+One consumer reads the AMI session's events. An event that cannot be understood
+is set aside and logged; the stream goes on.
+"""
+
+import asyncio
+import fcntl
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from ..records import kinds, views
+from ..records.events import Event, now
+from ..records.folder import Folder
+from ..records.journal import Journal
+from ..records.people import list_agents
+from ..records.writer import JournalFull
+from .decoder import Packet
+from .link import stay_connected
+from .session import Session
+from .translate import from_ami, translate
+
+log = structlog.get_logger(__name__)
+
+DEVICE = re.compile(r"PJSIP/([a-z0-9][a-z0-9_-]{0,39})")
+UNREACHABLE = frozenset({"UNAVAILABLE", "INVALID"})
+
+
+class RecorderError(Exception):
+    """This recorder may not run."""
+
+
+class Recorder:
+    """Writes one PBX's events into one journal.
+
+    :param agents: the names known now; asked again for each event, so keep it cheap.
+    """
+
+    def __init__(
+        self, journal: Journal, agents: Callable[[], frozenset[str]], node: str = ""
+    ) -> None:
+        self._journal = journal
+        self._agents = agents
+        self._node = node
+        self._boot = ""
+        self._reachable: dict[str, bool] = {}
+
+    async def run(self, port: int, username: str, secret: str) -> None:
+        """Record until cancelled, across every loss of the connection."""
+        await stay_connected(port, username, secret, self._use, self._lost)
+
+    async def _use(self, session: Session) -> None:
+        self._boot = await boot_of(session)
+        await self._append(kinds.PBX_CONNECTED, {"boot": self._boot})
+        self._remember()
+        for answer in await session.collect("DeviceStateList"):
+            if answer.get("Event") == "DeviceStateChange":
+                self._device({"Device": answer["Device"], "State": answer["State"]})
+        while (packet := await session.next_event()) is not None:
+            try:
+                self._take(packet)
+            except (KeyError, ValueError, JournalFull):
+                log.exception("AMI event set aside", name=packet.get("Event"))
+
+    async def _lost(self, reason: str) -> None:
+        await self._append(kinds.PBX_LOST, {"reason": reason})
+
+    async def _append(self, kind: str, body: dict[str, str]) -> None:
+        at = now()
+        event = Event(id=f"{self._node}:{kind}:{at}", at=at, kind=kind, node=self._node, body=body)
+        await self._journal.append(event)
+
+    def _remember(self) -> None:
+        """What the journal knows of the phones: only changes are written."""
+        connection = self._journal.open_reader()
+        try:
+            for row in views.presence(connection):
+                self._reachable.setdefault(row["name"], bool(row["reachable"]))
+        finally:
+            connection.close()
+
+    def _submit(self, event: Event) -> None:
+        """Append without waiting: the stream goes on while the database takes its time."""
+        self._journal.submit(event).add_done_callback(_complain)
+
+    def _take(self, packet: Packet) -> None:
+        if packet["Event"] == "CEL":
+            event = translate(from_ami(packet), self._boot, self._agents())
+            if event is not None:
+                self._submit(event)
+        elif packet["Event"] == "DeviceStateChange":
+            self._device(packet)
+
+    def _device(self, packet: Packet) -> None:
+        """Write down when an agent's phone can be reached, or no more."""
+        found = DEVICE.fullmatch(packet["Device"])
+        if not found or found[1] not in self._agents():
+            return
+        agent, reachable = found[1], packet["State"] not in UNREACHABLE
+        if self._reachable.get(agent) == reachable:
+            return
+        self._reachable[agent] = reachable
+        at = now()
+        kind = kinds.REACHABLE if reachable else kinds.UNREACHABLE
+        self._submit(
+            Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent, node=self._node)
+        )
+
+
+async def record(folder: Folder, journal: Journal, port: int, secret: str) -> None:
+    """Record the line's PBX until cancelled.
+
+    :raises RecorderError: another recorder writes this line's journal.
+    """
+    with _alone(folder):
+        roll = Roll(folder)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(roll.keep(), name="names")
+            recorder = Recorder(journal, roll.names, socket.gethostname())
+            tasks.create_task(recorder.run(port, "recorder", secret), name="recorder")
+
+
+class Roll:
+    """The names of the agents, asked for with each event and read again once a second."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._database = folder.database
+        self._names = self._read()
+
+    def names(self) -> frozenset[str]:
+        return self._names
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._names = self._read()
+
+    def _read(self) -> frozenset[str]:
+        return frozenset(agent.name for agent in list_agents(self._database))
+
+
+@contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    with open(folder.root / "recorder.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecorderError(f"a recorder runs on {folder.root} already") from None
+        yield
+
+
+def _complain(appended: asyncio.Future[None]) -> None:
+    if not appended.cancelled() and (error := appended.exception()):
+        log.error("event not written", reason=str(error))
+
+
+async def boot_of(session: Session) -> str:
+    """When this Asterisk started, as digits: part of every id, since unique ids begin anew.
+
+    Source: AMI action CoreStatus, in the PBX's local time.
+    """
+    status = await session.send("CoreStatus")
+    digits = re.sub(r"\D", "", f"{status['CoreStartupDate']}{status['CoreStartupTime']}")
+    return digits[:14]

@@ -1,0 +1,123 @@
+"""From Asterisk's channel event log (CEL) to journal events: a pure function.
+
+The same records come live over AMI (event ``CEL``) and from the SQLite file
+that Asterisk writes (catch-up): same translation, same ids. A channel's name
+tells who it is: ``PJSIP/trunk-NAME-...`` calls us, ``PJSIP/AGENT-...`` is rung.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..records import dialplan, kinds
+from ..records.events import MICRO, Event
+
+WORD = re.compile(r"[A-Za-z0-9_*#-]{1,64}")
+HANGUP_CAUSE = re.compile(r"\d{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One CEL record. ``at``: microseconds UTC; ``extra``: Asterisk's JSON or empty."""
+
+    event: str
+    at: int
+    channel: str
+    unique: str
+    linked: str
+    exten: str
+    extra: str
+
+
+def from_ami(packet: dict[str, str]) -> Record:
+    """A ``CEL`` event of AMI. Needs ``timestampevents=yes``: EventTime has whole seconds only.
+
+    :raises KeyError: a header is missing. :raises ValueError: a bad time.
+    """
+    return Record(
+        event=packet["EventName"],
+        at=round(float(packet["Timestamp"]) * MICRO),
+        channel=packet["Channel"],
+        unique=packet["UniqueID"],
+        linked=packet["LinkedID"],
+        exten=packet.get("Exten", ""),
+        extra=packet.get("Extra", ""),
+    )
+
+
+def translate(record: Record, boot: str, agents: frozenset[str]) -> Event | None:
+    """The journal event that a record means, or None when it means nothing to us.
+
+    :param boot: the start of this Asterisk: unique ids begin anew at each boot.
+    :param agents: the names that we know; a channel of anybody else says nothing.
+    """
+    endpoint = _endpoint(record.channel)
+    if endpoint.startswith(dialplan.TRUNK):
+        return _caller(record, boot, endpoint) if record.unique == record.linked else None
+    if endpoint in agents and record.unique != record.linked:
+        return _agent(record, boot, endpoint)
+    return None
+
+
+def _caller(record: Record, boot: str, endpoint: str) -> Event | None:
+    if record.event == "CHAN_START":
+        body = {"trunk": endpoint.removeprefix(dialplan.TRUNK), "did": record.exten}
+        return _event(record, boot, kinds.ARRIVED, body)
+    if record.event == "HANGUP":
+        return _event(record, boot, kinds.ENDED, {"cause": _cause(record)})
+    names = dialplan.NOTES.get(record.event)
+    if names is None:
+        return None
+    words = _words(record)
+    return _event(record, boot, record.event, dict(zip(names, words, strict=False)), *words)
+
+
+def _agent(record: Record, boot: str, agent: str) -> Event | None:
+    body = {"agent": agent, "offer": f"{boot}-{record.unique}"}
+    match record.event:
+        case "CHAN_START":
+            return _event(record, boot, kinds.RANG, body)
+        case "BRIDGE_ENTER":
+            return _event(record, boot, kinds.ANSWERED, body)
+        case "HANGUP":
+            return _event(record, boot, kinds.OFFER_ENDED, body | {"cause": _cause(record)})
+    return None
+
+
+def _event(record: Record, boot: str, kind: str, body: dict[str, Any], *words: str) -> Event:
+    """Kinds happen once for a channel, or once for the same words (a choice, a queue)."""
+    key = ":".join((boot, record.unique, kind, *words))
+    return Event(
+        id=key,
+        at=record.at,
+        kind=kind,
+        call=f"{boot}-{record.linked}",
+        actor=body.get("agent", ""),
+        body=body,
+    )
+
+
+def _endpoint(channel: str) -> str:
+    technology, _, rest = channel.partition("/")
+    return rest.rpartition("-")[0] if technology == "PJSIP" else ""
+
+
+def _extra(record: Record) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(record.extra or "{}")
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _words(record: Record) -> list[str]:
+    """The words of CELGenUserEvent; anything that no flow of ours says is dropped."""
+    words = str(_extra(record).get("extra", "")).split(" ")
+    return words if all(map(WORD.fullmatch, words)) else []
+
+
+def _cause(record: Record) -> str:
+    cause = str(_extra(record).get("hangupcause", ""))
+    return cause if HANGUP_CAUSE.fullmatch(cause) else ""

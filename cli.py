@@ -1,0 +1,454 @@
+"""The admin's door: every command. Parses, calls a room, prints.
+
+Rooms are imported inside the commands, so that ``--help`` costs what click costs.
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from decroche.asterisk.pbx import Pbx
+    from decroche.asterisk.release import Release
+    from decroche.records.folder import Folder
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+# Errors whose text says what is wrong and what to do, by name: importing them would cost time.
+TOLD = frozenset(
+    "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
+    "LineBusy NotRunning AmiError LineError ImportFailed".split()
+)
+
+
+class Door(click.Group):
+    """Turns the errors that we know into one sentence and exit code 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            if type(error).__name__ in TOLD:
+                raise click.ClickException(str(error)) from error
+            raise
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="decroche")
+@click.option(
+    "--dir",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    envvar="DECROCHE_DIR",
+    help="The line's folder (also: DECROCHE_DIR).",
+    show_default=True,
+)
+@click.pass_context
+def main(context: click.Context, root: Path) -> None:
+    """Décroche: the call centre that an association runs by itself."""
+    context.obj = root
+
+
+def folder_of(context: click.Context) -> Folder:
+    from decroche.records.folder import Folder
+
+    return Folder(Path(context.obj).absolute())
+
+
+def release_here() -> Release:
+    from decroche.asterisk.release import default_home, find_release
+
+    release = find_release(default_home())
+    if release is None:
+        raise click.ClickException("there is no Asterisk yet; type: decroche pbx install")
+    return release
+
+
+def pbx_of(context: click.Context) -> Pbx:
+    from decroche.asterisk.pbx import Pbx
+
+    return Pbx(release_here(), folder_of(context).pbx)
+
+
+def print_rows(rows: Sequence[dict[str, Any]], as_json: bool, empty: str) -> None:
+    """A list of records: JSON, a table on a terminal, tab-separated lines in a pipe."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        click.echo(empty, err=True)
+    elif not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(str(value) for value in row.values()))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*[name.replace("_", " ") for name in rows[0]], box=None, header_style="bold")
+        for row in rows:
+            table.add_row(*[str(value) for value in row.values()])
+        Console().print(table)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Progress:
+    """A progress bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = -1
+        self._bar = sys.stderr.isatty()
+
+    def __call__(self, done: float, total: float, what: str = "") -> None:
+        percent = int(100 * done / total) if total else 100
+        if percent == self._shown or (not self._bar and percent // 25 == self._shown // 25):
+            return
+        self._shown = percent
+        text = f"{self._what}: {percent:3} %  {what}"[:78]
+        if self._bar:
+            filled = "█" * (percent // 5)
+            click.echo(f"\r{text:<40.40} {filled:<20}", nl=percent >= 100, err=True)
+        else:
+            click.echo(text, err=True)
+
+
+@main.command()
+@click.argument("target", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.pass_context
+def init(context: click.Context, target: Path | None) -> None:
+    """Make a line: a commented hotline.toml, secrets and the database in TARGET.
+
+    What is there already is kept. Example: decroche init ~/line
+    """
+    from decroche.asterisk import line
+    from decroche.dashboard import accounts
+    from decroche.kb import schema as kb
+    from decroche.records.folder import Folder
+
+    folder = Folder((target or Path(context.obj)).absolute())
+    done = line.create(folder, Path(__file__).with_name("configs"))
+    kb.migrate(folder.database)
+    accounts.prepare(folder.database)
+    print_lines(done)
+    click.echo(f"Next: edit {folder.hotline}, then: decroche --dir {folder.root} up")
+
+
+@main.command()
+@click.pass_context
+def plan(context: click.Context) -> None:
+    """Show what 'apply' would change in the PBX, as a diff. Changes nothing."""
+    from decroche.asterisk import apply as room
+
+    lines = room.plan(folder_of(context), release_here())
+    print_lines(lines or ["nothing would change: the line is as hotline.toml says"])
+
+
+@main.command()
+@click.pass_context
+def apply(context: click.Context) -> None:
+    """Put hotline.toml and the people in force; calls that are up go on."""
+    from decroche.asterisk import apply as room
+
+    print_lines(room.apply(folder_of(context), release_here(), Progress("prompts")))
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="An example line with callers and agents of its own.")
+@click.pass_context
+def up(context: click.Context, demo: bool) -> None:
+    """Start the private Asterisk and serve the line, until Ctrl-C.
+
+    Makes the line first if there is none. Example: decroche --dir ~/line up
+    """
+    from decroche.asterisk.pbx import Pbx
+
+    folder = folder_of(context)
+    if demo:
+        from decroche.asterisk import demo as room
+
+        room.prepare(folder, Path(__file__).with_name("configs"))
+    context.invoke(init, target=folder.root)
+    release = release_here()
+    if demo:
+        room.staff(folder)
+        _import_sheets(folder, Path(__file__).with_name("configs") / "sheets")
+    context.invoke(apply)
+    pbx = Pbx(release, folder.pbx)
+    started = pbx.pid() is None
+    if started:
+        pbx.start()
+    try:
+        _serve(folder, ("flows", "recorder", "dashboard"), demo)
+    finally:
+        if started:
+            pbx.stop()
+
+
+@main.command()
+@click.argument("part", type=click.Choice(["flows", "recorder", "dashboard"]), required=False)
+@click.pass_context
+def serve(context: click.Context, part: str | None) -> None:
+    """Serve the line's calls, record and page, until stopped; or one PART alone."""
+    _serve(folder_of(context), (part,) if part else ("flows", "recorder", "dashboard"), False)
+
+
+def _serve(folder: Folder, parts: Sequence[str], demo: bool) -> None:
+    import asyncio
+
+    from decroche.records.logs import to_stderr
+
+    to_stderr()
+    try:
+        asyncio.run(_serve_parts(folder, frozenset(parts), demo))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+
+
+async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> None:
+    """One process, one TaskGroup: each part is a task, and one that fails ends all."""
+    import asyncio
+
+    from decroche.records.applied import Applied
+    from decroche.records.journal import Journal
+    from decroche.records.secrets import load
+    from decroche.records.signals import until_told
+
+    hotline, secrets = Applied(folder), load(folder.secrets)
+    network = hotline().network
+    async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
+        if "recorder" in parts:
+            from decroche.asterisk.recorder import record
+
+            tasks.create_task(record(folder, journal, network.ami, secrets.ami_recorder))
+        if "flows" in parts:
+            from decroche.agi.service import Flows
+            from decroche.asterisk.roster import attend
+
+            flows = Flows(folder, hotline, secrets, journal)
+            tasks.create_task(flows.run(network.agi))
+            tasks.create_task(
+                attend(network.ami, secrets.ami_flows, flows.device, flows.roster, flows.changed)
+            )
+        if "dashboard" in parts:
+            from decroche.dashboard.app import make_app
+            from decroche.dashboard.app import serve as serve_page
+
+            app = make_app(folder, hotline, journal)
+            ready = _greeting(folder, demo)
+            tasks.create_task(serve_page(app, network.page_bind, network.page, ready))
+        if demo:
+            from decroche.asterisk.street import play
+
+            tasks.create_task(play(folder, release_here(), hotline))
+
+
+def _greeting(folder: Folder, demo: bool) -> Callable[[str], None]:
+    """What a newcomer reads when the page is up: its address, and a number to call."""
+
+    def ready(address: str) -> None:
+        from decroche.asterisk import line
+        from decroche.dashboard import accounts
+
+        click.echo(f"\n  The page:  {address}")
+        if code := accounts.first_code(folder.database):
+            click.echo(f"  First sign-in, once, within a day:  {address}/start?code={code}")
+        print_lines(f"  {text}" for text in line.how_to_call(folder, demo))
+        click.echo("  Ctrl-C stops everything.\n")
+
+    return ready
+
+
+@main.group()
+def pbx() -> None:
+    """The private Asterisk: install, start, stop, look into, update."""
+
+
+@pbx.command("install")
+@click.option("--private", is_flag=True, help="Do not use an Asterisk of the machine's own.")
+def pbx_install(private: bool) -> None:
+    """Get Asterisk: the machine's own if it is 20 or newer, else a private one from Debian.
+
+    Needs no root. Can be repeated: it goes on where it stopped.
+    """
+    from decroche.asterisk.release import default_home, install
+
+    release = install(default_home(), Progress("Asterisk"), private=private)
+    click.echo(f"Asterisk {release.version} in {release.root}")
+
+
+@pbx.command("start")
+@click.pass_context
+def pbx_start(context: click.Context) -> None:
+    """Start Asterisk on the line's folder."""
+    status = pbx_of(context).start()
+    click.echo(f"Asterisk {status.version} runs, process {status.pid}")
+
+
+@pbx.command("stop")
+@click.pass_context
+def pbx_stop(context: click.Context) -> None:
+    """Stop Asterisk; ends the calls that are up."""
+    pbx_of(context).stop()
+    click.echo("Asterisk is stopped")
+
+
+@pbx.command("status")
+@json_option
+@click.pass_context
+def pbx_status(context: click.Context, as_json: bool) -> None:
+    """Say whether Asterisk runs, since when, and with how many calls."""
+    status = pbx_of(context).status()
+    rows = [{"version": status.version, "pid": status.pid, "since": status.since.isoformat()}]
+    rows[0] |= {"calls": status.calls, "channels": status.channels}
+    print_rows(rows, as_json, "")
+
+
+@pbx.command("console")
+@click.pass_context
+def pbx_console(context: click.Context) -> None:
+    """Open Asterisk's own console; 'exit' leaves it, Asterisk goes on."""
+    pbx_of(context).console()
+
+
+@pbx.command("update")
+@click.option("--patience", default=0.0, help="Seconds to wait for a moment without calls.")
+@click.pass_context
+def pbx_update(context: click.Context, patience: float) -> None:
+    """Get the newest Asterisk, try it out, and switch when no call is up."""
+    from decroche.asterisk.renewal import renew
+
+    print_lines(renew(folder_of(context).pbx, Progress("Asterisk"), patience))
+
+
+@pbx.command("rollback")
+@click.pass_context
+def pbx_rollback(context: click.Context) -> None:
+    """Go back to the Asterisk before the last update, when no call is up."""
+    from decroche.asterisk.renewal import go_back
+
+    print_lines(go_back(folder_of(context).pbx))
+
+
+@main.group()
+def agent() -> None:
+    """The people who take calls."""
+
+
+@agent.command("add")
+@click.argument("name")
+@click.option("--label", help="The alias that colleagues see.  [default: NAME]")
+@click.option("--queue", "queues", multiple=True, help="A queue to be member of; repeatable.")
+@click.pass_context
+def agent_add(
+    context: click.Context, name: str, label: str | None, queues: tuple[str, ...]
+) -> None:
+    """Add an agent; prints what to type into a SIP headset's or softphone's settings.
+
+    Without --queue the agent joins every queue.
+    Example: decroche agent add camille --label Camille --queue demarches
+    """
+    from decroche.asterisk import line
+
+    print_lines(line.add_agent(folder_of(context), name, label or name.capitalize(), queues))
+    click.echo("Next: decroche apply")
+
+
+@agent.command("list")
+@json_option
+@click.pass_context
+def agent_list(context: click.Context, as_json: bool) -> None:
+    """List the agents with their queues and what they do now."""
+    from decroche.asterisk import line
+
+    empty = "no agent yet; type: decroche agent add NAME"
+    print_rows(line.agents(folder_of(context)), as_json, empty)
+
+
+@agent.command("remove")
+@click.argument("name")
+@click.pass_context
+def agent_remove(context: click.Context, name: str) -> None:
+    """Remove an agent; what they did stays in the record."""
+    from decroche.records import people
+
+    people.remove_agent(folder_of(context).database, name)
+    click.echo(f"{name} is removed. Next: decroche apply")
+
+
+@main.group()
+def journal() -> None:
+    """What happened, fact by fact."""
+
+
+@journal.command("tail")
+@click.option("-n", "count", default=20, show_default=True, help="How many past events first.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as events come, until Ctrl-C.")
+@json_option
+@click.pass_context
+def journal_tail(context: click.Context, count: int, follow: bool, as_json: bool) -> None:
+    """Print the newest events of the journal."""
+    from decroche.records import tail
+
+    for line in tail.lines(folder_of(context).database, count, follow, as_json):
+        click.echo(line)
+
+
+@journal.command("show")
+@click.argument("call")
+@json_option
+@click.pass_context
+def journal_show(context: click.Context, call: str, as_json: bool) -> None:
+    """Tell the story of one CALL: its number on the board, or its id."""
+    from decroche.records import tail
+
+    for line in tail.story(folder_of(context).database, call, as_json):
+        click.echo(line)
+
+
+@journal.command("rebuild")
+@click.pass_context
+def journal_rebuild(context: click.Context) -> None:
+    """Compute calls, offers and presence again from the journal."""
+    from decroche.records.rebuild import rebuild
+
+    done = rebuild(folder_of(context).database, Progress("journal"))
+    click.echo(f"{done} events read; calls, offers and presence are computed again")
+
+
+@main.group()
+def kb() -> None:
+    """What people know: the sheets."""
+
+
+@kb.command("import")
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.pass_context
+def kb_import(context: click.Context, source: Path) -> None:
+    """Import a folder of Markdown files as sheets; repeat it after editing them."""
+    print_lines(_import_sheets(folder_of(context), source))
+
+
+def _import_sheets(folder: Folder, source: Path) -> list[str]:
+    from decroche.kb.library import import_folder
+
+    result = import_folder(folder.database, source, Progress("sheets"))
+    return result.lines()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Ending a service: SIGTERM and SIGINT end its task group in order."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+@asynccontextmanager
+async def until_told() -> AsyncIterator[None]:
+    """Cancel the body on SIGTERM or SIGINT, and swallow that cancellation."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    told = False
+
+    def tell() -> None:
+        nonlocal told
+        told = True
+        task.cancel()
+
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, tell)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        task.uncancel()
+    finally:
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(sign)

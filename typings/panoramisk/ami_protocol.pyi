@@ -1,0 +1,13 @@
+import asyncio
+from typing import Any
+
+from .message import Message
+
+class AMIProtocol(asyncio.Protocol):
+    transport: asyncio.Transport
+    responses: dict[str, Any]
+    closed: bool
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def handle_message(self, message: Message) -> None: ...
