@@ -1,11 +1,12 @@
-"""A call over FastAGI: the commands behind :class:`~.channel.Channel`."""
+"""A call over AGI: the commands behind :class:`~.channel.Channel`."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-from ..records import dialplan
 from .channel import Dialled
-from .wire import Reply, Wire, quote
+from .wire import Reply, quote
 
 QUICK = 5.0  # seconds for a command that Asterisk carries out at once
 SPEECH = 180.0  # seconds for a sentence at most
@@ -17,10 +18,19 @@ TALK = 12 * 3600.0  # seconds for a conversation at most
 DIAL = "mgiIc"
 
 
-class FastAgiChannel:
-    """One call, over one FastAGI connection."""
+class AgiWire(Protocol):
+    """What carries AGI commands: a FastAGI connection (wire.py) or a process (process.py)."""
 
-    def __init__(self, wire: Wire, prompts: Path) -> None:
+    environment: dict[str, str]
+    hung_up: asyncio.Event
+
+    async def command(self, line: str, bound: float) -> Reply: ...
+
+
+class AgiChannel:
+    """One call, over whatever carries its AGI commands."""
+
+    def __init__(self, wire: AgiWire, prompts: Path) -> None:
         self._wire = wire
         self._prompts = prompts
         environment = wire.environment
@@ -66,13 +76,6 @@ class FastAgiChannel:
 
     async def gone(self) -> None:
         await self._wire.hung_up.wait()
-
-    async def hang_up(self) -> None:
-        await self._quick("HANGUP")
-
-    async def finish(self) -> None:
-        """The last act of a flow that did its work: the dialplan only hangs up."""
-        await self._set(dialplan.OK, "1")
 
     async def _set(self, name: str, value: str) -> None:
         await self._quick(f"SET VARIABLE {name} {quote(value)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from .call import FastAgiChannel
+from .call import AgiChannel
 from .channel import ChannelError, HungUp
 from .wire import Wire
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 SESSIONS = 1000
 ENVIRONMENT_TIME = 2.0  # seconds
 
-Flow = Callable[[FastAgiChannel], Awaitable[None]]
+Flow = Callable[[AgiChannel], Awaitable[None]]
 
 
 class FastAgi:
@@ -72,4 +72,4 @@ class FastAgi:
         flow = self._flows.get(name)
         if flow is None:
             raise ChannelError(f"no flow {name!r}")
-        await flow(FastAgiChannel(wire, self._prompts))
+        await flow(AgiChannel(wire, self._prompts))

@@ -96,8 +96,13 @@ class Hunt:
         return self._agents.get(name)
 
     def join(self, call: str, queue: str, since: int) -> Turn:
-        """A caller waits from now on (again, after a ring nobody answered)."""
+        """A caller waits from now on (again, after a ring nobody answered).
+
+        An offer that the caller has not taken up yet stays theirs.
+        """
         turn = self._turns.get(call)
+        if turn is not None and turn.ringing:
+            return turn
         caller = Caller(call, queue if queue in self._queues else next(iter(self._queues)), since)
         future: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
         if turn is None:

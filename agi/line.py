@@ -7,20 +7,19 @@ from datetime import UTC, datetime
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
 from ..records.tokens import number_of, token
-from .hunt import Hunt
 
 
 @dataclass
 class Line:
-    """The applied hotline, the hunt, and a way to append to the journal.
+    """The applied hotline, its people, and a way to append to the journal.
 
-    ``append`` returns when the events are durable; ``key`` is the secret behind
-    the callers' tokens (hex).
+    ``key`` is the secret behind the callers' tokens (hex). ``knows`` tells
+    whether a name is an agent's. ``append`` returns when the event is durable.
     """
 
     hotline: Hotline
-    hunt: Hunt
     key: str
+    knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 

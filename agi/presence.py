@@ -23,9 +23,9 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
     """
     await channel.lease(30)
     await channel.answer()
-    agent = line.hunt.agent(channel.endpoint)
-    said = state if agent is not None else "failed"
-    if agent is not None:
+    known = line.knows(channel.endpoint)
+    said = state if known else "failed"
+    if known:
         at = now()
         event = Event(
             id=f"{channel.endpoint}:{at}:{KINDS[state]}",

@@ -11,11 +11,13 @@ from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.secrets import Secrets
 from ..records.store import data_version, last_seq
-from . import flow, presence, wait
-from .call import FastAgiChannel
+from . import flow, presence
+from .call import AgiChannel
+from .channel import Channel
 from .fastagi import FastAgi
 from .hunt import Hunt
 from .line import Line
+from .wait import Wait
 
 STAFF = 1.0  # seconds between two looks for changes of people or of the applied hotline
 
@@ -39,7 +41,7 @@ class Flows:
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
-        self._line = Line(hotline(), self.hunt, secrets.token_key, journal.append)
+        self._line = Line(hotline(), secrets.token_key, self._knows, journal.append)
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""
@@ -75,11 +77,17 @@ class Flows:
             if states.get(agent) in ("available", "paused")
         }
 
-    async def _take(self, channel: FastAgiChannel) -> None:
+    async def _take(self, channel: AgiChannel) -> None:
         self._line.hotline = self._hotline()
-        await flow.take(channel, self._line, wait.hunt)
+        await flow.take(channel, self._line, self._seek)
 
-    async def _declare(self, channel: FastAgiChannel) -> None:
+    async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
+        await Wait(self.hunt, channel, line, queue).run()
+
+    def _knows(self, agent: str) -> bool:
+        return self.hunt.agent(agent) is not None
+
+    async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)
 
     async def _follow(self, after: int) -> None:

@@ -6,17 +6,13 @@ queue. During a ring and a conversation there is none: talking is Asterisk's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from ..hotline import Queue
 from ..records import kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
 from .flow import SPEAKING, dismiss, finish
-from .hunt import Turn
+from .hunt import Hunt, Turn
 from .line import Line
 from .switchboard import Offer
 
@@ -25,113 +21,103 @@ RENEW = 8.0  # seconds between two renewals
 NOBODY = 4.0  # seconds without anybody there before the caller is told so
 
 
-@dataclass
 class Wait:
     """One caller's wait in one queue. Instants are microseconds UTC."""
 
-    queue: Queue
-    since: int
-    said: int
-    alone_since: int = 0
+    def __init__(self, hunt: Hunt, channel: Channel, line: Line, queue: str) -> None:
+        self._hunt = hunt
+        self._channel = channel
+        self._line = line
+        self._name = queue
+        self._queue = line.hotline.queues[queue]
+        self._since = self._said = now()
+        self._alone_since = 0  # since when nobody is there who could answer
 
-    def over(self, at: int) -> bool:
-        return at - self.since >= self.queue.max_wait * MICRO
-
-    def silent(self, at: int) -> bool:
-        return at - self.said >= self.queue.announce_every * MICRO
-
-    def patience(self, at: int) -> float:
-        """Seconds until something may have to be done."""
-        ends = [self.since + self.queue.max_wait * MICRO]
-        ends.append(self.said + self.queue.announce_every * MICRO)
-        if self.alone_since:
-            ends.append(self.alone_since + int(NOBODY * MICRO))
-        return min(RENEW, max(0.0, (min(ends) - at) / MICRO))
-
-
-async def hunt(channel: Channel, line: Line, queue: str) -> None:
-    """Wait in ``queue`` until somebody answers, nobody can, or it has been too long."""
-    began = now()
-    await channel.note(kinds.QUEUED, queue)
-    wait = Wait(line.hotline.queues[queue], began, began)
-    try:
-        async with _gone(channel) as gone:
-            turn = line.hunt.join(channel.call, queue, began)
+    async def run(self) -> None:
+        """Wait until somebody has answered, nobody can, or it has been too long."""
+        await self._channel.note(kinds.QUEUED, self._name)
+        gone = asyncio.create_task(self._channel.gone())
+        try:
+            turn = self._join()
             if not turn.offer.done():
-                await _say(channel, line, "wait")
-            await _until_answered(channel, line, queue, wait, gone)
-    finally:
-        line.hunt.leave(channel.call)
+                await self._say("wait")
+            await self._until_answered(gone)
+        finally:
+            gone.cancel()
+            self._hunt.leave(self._channel.call)
 
+    async def _until_answered(self, gone: asyncio.Task[None]) -> None:
+        while True:
+            offer = await self._offer(self._join(), gone)
+            if offer is not None:
+                if await self._ring(offer):
+                    return await finish(self._channel)
+                await self._channel.music(True)
+            elif self._over(now()):
+                return await self._dismiss("overflow", "too-long")
+            elif self._alone(now()):
+                return await self._dismiss("refused-empty", "nobody")
+            else:
+                await self._say("still")
+                self._said = now()
 
-async def _until_answered(
-    channel: Channel, line: Line, queue: str, wait: Wait, gone: asyncio.Task[None]
-) -> None:
-    while True:
-        turn = line.hunt.join(channel.call, queue, wait.since)
-        offer = await _offer(channel, line, wait, turn, gone)
-        if offer is not None:
-            if await _ring(channel, line, offer):
-                return await finish(channel)
-            await channel.music(True)
-        elif wait.over(now()):
-            line.hunt.leave(channel.call)
-            return await dismiss(channel, line, "overflow", "too-long")
-        elif wait.alone_since:
-            line.hunt.leave(channel.call)
-            return await dismiss(channel, line, "refused-empty", "nobody")
-        else:
-            await _say(channel, line, "still")
-            wait.said = now()
+    def _join(self) -> Turn:
+        return self._hunt.join(self._channel.call, self._name, self._since)
 
+    async def _offer(self, turn: Turn, gone: asyncio.Task[None]) -> Offer | None:
+        """An offer; None when something is to be said or the wait is over."""
+        while not turn.offer.done():
+            await self._channel.lease(LEASE)
+            self._look_around()
+            either: set[asyncio.Future[Any]] = {turn.offer, gone}
+            patience = self._patience(now())
+            await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                raise HungUp
+            at = now()
+            if not turn.offer.done() and (self._over(at) or self._alone(at) or self._silent(at)):
+                self._hunt.step_aside(self._channel.call)
+                return None
+        return turn.offer.result()
 
-async def _offer(
-    channel: Channel, line: Line, wait: Wait, turn: Turn, gone: asyncio.Task[None]
-) -> Offer | None:
-    """An offer; None when something is to be said or the wait is over."""
-    while not turn.offer.done():
-        await channel.lease(LEASE)
-        at = now()
-        if line.hunt.somebody_there(channel.call):
-            wait.alone_since = 0
-        elif not wait.alone_since:
-            wait.alone_since = at
-        either: set[asyncio.Future[Any]] = {turn.offer, gone}
-        await asyncio.wait(either, timeout=wait.patience(at), return_when=asyncio.FIRST_COMPLETED)
-        at = now()
-        if gone.done():
-            raise HungUp
-        lonely = wait.alone_since and at - wait.alone_since >= NOBODY * MICRO
-        if not turn.offer.done() and (wait.over(at) or wait.silent(at) or lonely):
-            line.hunt.step_aside(channel.call)
-            if not lonely:
-                wait.alone_since = 0
-            return None
-    return turn.offer.result()
+    async def _ring(self, offer: Offer) -> bool:
+        """Ring; True after a conversation, False when nobody answered."""
+        await self._channel.lease(0)
+        dialled = await self._channel.ring(offer.agents, offer.ring_time)
+        self._hunt.ended(self._channel.call, dialled.status)
+        return dialled.answered
 
+    async def _say(self, prompt: str) -> None:
+        """A sentence between the music; meanwhile no phone is held for this caller."""
+        self._hunt.step_aside(self._channel.call)
+        await self._channel.lease(SPEAKING)
+        if self._line.has(prompt):
+            await self._channel.say(prompt)
+        await self._channel.music(True)
 
-async def _ring(channel: Channel, line: Line, offer: Offer) -> bool:
-    """Ring; True after a conversation, False when nobody answered."""
-    await channel.lease(0)
-    dialled = await channel.ring(offer.agents, offer.ring_time)
-    line.hunt.ended(channel.call, dialled.status)
-    return dialled.answered
+    async def _dismiss(self, outcome: str, prompt: str) -> None:
+        self._hunt.leave(self._channel.call)
+        await dismiss(self._channel, self._line, outcome, prompt)
 
+    def _look_around(self) -> None:
+        if self._hunt.somebody_there(self._channel.call):
+            self._alone_since = 0
+        elif not self._alone_since:
+            self._alone_since = now()
 
-async def _say(channel: Channel, line: Line, prompt: str) -> None:
-    """A sentence between the music; meanwhile no phone is held for this caller."""
-    line.hunt.step_aside(channel.call)
-    await channel.lease(SPEAKING)
-    if line.has(prompt):
-        await channel.say(prompt)
-    await channel.music(True)
+    def _over(self, at: int) -> bool:
+        return at - self._since >= self._queue.max_wait * MICRO
 
+    def _alone(self, at: int) -> bool:
+        return bool(self._alone_since) and at - self._alone_since >= NOBODY * MICRO
 
-@asynccontextmanager
-async def _gone(channel: Channel) -> AsyncIterator[asyncio.Task[None]]:
-    """A task that ends when the caller hangs up."""
-    task = asyncio.create_task(channel.gone())
-    try:
-        yield task
-    finally:
-        task.cancel()
+    def _silent(self, at: int) -> bool:
+        return at - self._said >= self._queue.announce_every * MICRO
+
+    def _patience(self, at: int) -> float:
+        """Seconds until something may have to be done."""
+        ends = [self._since + self._queue.max_wait * MICRO]
+        ends.append(self._said + self._queue.announce_every * MICRO)
+        if self._alone_since:
+            ends.append(self._alone_since + int(NOBODY * MICRO))
+        return min(RENEW, max(0.0, (min(ends) - at) / MICRO))
