@@ -1,0 +1,132 @@
+"""Keeps the board's state equal to the journal: after an event only what it touched is read.
+
+One per process. Reading holds the event loop for well under a millisecond per event, and
+PAUSE in stream.py bounds how often. Instants are microseconds UTC.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from ..hotline import Hotline
+from ..records import kinds, views
+from ..records.events import MICRO, Event, instant, now
+from ..records.store import last_seq
+from . import queries
+from .clock import midnight
+from .settings import DAY_PAUSE, IN_TIME, SLOT_MINUTES
+from .state import Day, State, agent_of, call_of, slot_of
+
+COUNTED = {kinds.ARRIVED, kinds.ANSWERED, kinds.ENDED}  # these change the day's figures
+
+
+class Board:
+    """``note`` events as they come; ``refresh`` reads what they touched."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        hotline: Callable[[], Hotline],
+        trouble: Callable[[], str],
+    ) -> None:
+        self._connection = connection
+        self.hotline = hotline
+        self._trouble = trouble
+        self._calls: set[str] = set()
+        self._people = False
+        self._day = False
+        self._day_read = 0
+        self._all = True  # nothing has been read yet
+        self.seq = last_seq(connection)
+        self.lost = queries.lost_since(connection)
+        at = now()
+        self.state = State(hotline=hotline(), now=at, day=self._read_day(at))
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Remember what these events touched."""
+        for event in events:
+            self.seq = event.seq
+            if event.kind in kinds.CALL_KINDS:
+                self._calls.add(event.call)
+                self._people |= event.kind.startswith("offer.") or event.kind in COUNTED
+                self._day |= event.kind in COUNTED
+            elif event.kind == kinds.PBX_LOST:
+                self.lost = self.lost or event.at
+            elif event.kind == kinds.PBX_CONNECTED:
+                self.lost = None
+            else:
+                self._people = True
+
+    def forget(self) -> None:
+        """Read everything again at the next refresh."""
+        self._all = True
+
+    def refresh(self, at: int) -> None:
+        """Bring ``state`` up to the events noted so far.
+
+        :raises sqlite3.Error: the database cannot be read; what was noted is kept.
+        """
+        if self._all or at - self.state.day.began >= 86400 * MICRO:
+            self._read_all(at)
+        else:
+            self._read_touched(at)
+        self.state.now = at
+        self.state.lost = self.lost
+        self.state.trouble = self._trouble()
+
+    def due(self, at: int) -> bool:
+        """Whether time alone has changed something: a rest or a day has ended, an hour struck."""
+        rests = (a.rest_until for a in self.state.agents.values() if a.group == "resting")
+        line, before = self.state.hotline, self.state.now
+        return (
+            any(until <= at for until in rests)
+            or self._trouble() != self.state.trouble
+            or self.day_is_due(at)
+            or line.is_open(instant(before)) != line.is_open(instant(at))
+        )
+
+    def day_is_due(self, at: int) -> bool:
+        return self._day and at - self._day_read >= DAY_PAUSE * MICRO
+
+    def _read_all(self, at: int) -> None:
+        connection = self._connection
+        calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
+        people = [agent_of(row, at) for row in views.presence(connection)]
+        members = queries.members(connection)
+        self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
+        self.state.calls = {key: call for key, call in calls if call}
+        self.state.agents = {agent.name: agent for agent in people}
+        self.state.members = members
+        self._calls.clear()
+        self._all = self._people = False
+
+    def _read_touched(self, at: int) -> None:
+        state = self.state
+        state.hotline = self.hotline()
+        for key in sorted(self._calls):
+            row = views.call(self._connection, key)
+            call = call_of(row) if row else None
+            if call:
+                state.calls[key] = call
+            else:
+                state.calls.pop(key, None)
+        self._calls.clear()
+        if self._people or any(a.group == "resting" for a in state.agents.values()):
+            people = [agent_of(row, at) for row in views.presence(self._connection)]
+            state.agents = {agent.name: agent for agent in people}
+            self._people = False
+        if self.day_is_due(at):
+            state.day = self._read_day(at)
+
+    def _read_day(self, at: int) -> Day:
+        zone = self.hotline().zone
+        began, width = midnight(at, zone), SLOT_MINUTES * 60 * MICRO
+        rows = views.slots(self._connection, began, width)
+        day = Day(
+            began=began,
+            figures=views.figures(self._connection, began),
+            median=queries.median_talk(self._connection, began),
+            shares=queries.in_time(self._connection, began, IN_TIME),
+            slots=tuple(slot_of(row, began, width, zone) for row in rows),
+        )
+        self._day, self._day_read = False, at
+        return day

@@ -1,0 +1,54 @@
+"""The board's page and its stream."""
+
+from aiohttp import HttpVersion11, web
+
+from ..records.events import now
+from .keys import ACCOUNT, STREAM, WORDS
+from .pages import page
+from .state import LISTS
+
+
+async def board(request: web.Request) -> web.Response:
+    """Complete at the first paint; the script only keeps it so."""
+    stream = request.app[STREAM]
+    pieces = stream.page(request[WORDS].language)
+    rows = [piece for id, piece in pieces.items() if id.startswith("call-")]
+    queues = [piece for id, piece in pieces.items() if id.startswith("queue-")]
+    pills: dict[str, list[str]] = {name: [] for name in LISTS.values()}
+    for agent in sorted(stream.board.state.agents.values(), key=lambda agent: agent.order):
+        if agent.id in pieces:
+            pills[agent.list].append(pieces[agent.id])
+    return page(
+        request,
+        "board.html",
+        place="board",
+        pieces=pieces,
+        rows=rows,
+        queues=queues,
+        pills=pills,
+        now=now() // 1000,
+        every="all" in request.query,
+    )
+
+
+async def follow(request: web.Request) -> web.StreamResponse:
+    """Server-sent events: a snapshot, then patches, until the page or the session ends."""
+    account, stream = request[ACCOUNT], request.app[STREAM]
+    response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
+    response.content_type = "text/event-stream"
+    chunked = request.version >= HttpVersion11
+    if chunked:
+        response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(b":\n\n")  # the headers leave with the first bytes
+    if request.transport is None or account is None:
+        return response
+    language, session = request[WORDS].language, account.session
+    follower = stream.join(request.transport, language, session, chunked)
+    if follower is None:
+        return response
+    try:
+        await follower.ended.wait()  # bounded by the session and by every heartbeat
+    finally:
+        stream.leave(follower)
+    return response

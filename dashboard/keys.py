@@ -1,0 +1,23 @@
+"""What the application and a request carry, typed."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from ..hotline import Hotline
+from ..kb.searcher import Searcher
+from ..records.folder import Folder
+from .accounts import Account
+from .stream import Stream
+from .tries import Tries
+from .words import Words
+
+FOLDER = web.AppKey("folder", Folder)
+HOTLINE: web.AppKey[Callable[[], Hotline]] = web.AppKey("hotline")
+SEARCHER = web.AppKey("searcher", Searcher)
+STREAM = web.AppKey("stream", Stream)
+TRIES = web.AppKey("tries", Tries)
+ROLES: web.AppKey[dict[web.AbstractRoute, frozenset[str]]] = web.AppKey("roles")
+
+ACCOUNT: web.RequestKey[Account | None] = web.RequestKey("account")
+WORDS: web.RequestKey[Words] = web.RequestKey("words")

@@ -1,0 +1,119 @@
+"""Signing in and out, the first account, and the choice of a language."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from aiohttp import web
+from aiohttp_session import get_session, new_session
+from multidict import MultiDictProxy
+
+from . import accounts
+from .accounts import Account, AccountError
+from .guard import is_own_path
+from .keys import FOLDER, STREAM, TRIES
+from .pages import page
+from .sessions import is_secure
+from .settings import LANGUAGE_COOKIE
+from .words import LANGUAGES
+
+Form = MultiDictProxy[str | bytes | bytearray | web.FileField]
+
+
+async def start(request: web.Request) -> web.Response:
+    """The form of the first account; the address with the code is printed at first start."""
+    code = request.query.get("code", "")
+    return page(request, "start.html", code=code, name="", problem="")
+
+
+async def start_with(request: web.Request) -> web.Response:
+    form = await request.post()
+    code, name, password = (field(form, key) for key in ("code", "name", "password"))
+    tries, address = request.app[TRIES], request.remote or ""
+    if tries.wait("", address):
+        return _too_often(request, "start.html", code=code, name=name)
+    path = request.app[FOLDER].database
+    try:
+        account = await _off(lambda: accounts.claim(path, code.strip(), name, password))
+    except AccountError as error:
+        tries.was_wrong("", address)
+        problem = str(error)
+        return page(request, "start.html", status=422, code=code, name=name, problem=problem)
+    await _signed_in(request, account, "/")
+
+
+async def form(request: web.Request) -> web.Response:
+    path = request.app[FOLDER].database
+    nobody = not await asyncio.to_thread(accounts.has_accounts, path)
+    return page(
+        request,
+        "signin.html",
+        name="",
+        onward=request.query.get("next", "/"),
+        problem="",
+        nobody=nobody,
+    )
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    form = await request.post()
+    name, password, onward = (field(form, key) for key in ("name", "password", "next"))
+    tries, address = request.app[TRIES], request.remote or ""
+    known: dict[str, Any] = {"name": name, "onward": onward, "nobody": False}
+    if tries.wait(accounts.fold(name), address):
+        return _too_often(request, "signin.html", **known)
+    path = request.app[FOLDER].database
+    tries.was_wrong(accounts.fold(name), address)  # before the wait: many at once count, too
+    try:
+        account = await _off(lambda: accounts.sign_in(path, name, password))
+    except AccountError as error:
+        return page(request, "signin.html", status=422, problem=str(error), **known)
+    tries.was_right(account.name, address)
+    await _signed_in(request, account, onward)
+
+
+async def sign_out(request: web.Request) -> NoReturn:
+    """End the session and every stream of it."""
+    session = await get_session(request)
+    if session.identity:
+        request.app[STREAM].end(str(session.identity))
+    session.invalidate()
+    raise web.HTTPSeeOther("/sign-in")
+
+
+async def language(request: web.Request) -> NoReturn:
+    """Remember a language in a cookie that holds nothing else."""
+    form = await request.post()
+    wanted, onward = field(form, "language"), field(form, "next")
+    response = web.HTTPSeeOther(onward if is_own_path(onward) else "/")
+    if wanted in LANGUAGES:
+        secure = is_secure(request)
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            wanted,
+            max_age=31536000,
+            secure=secure,
+            httponly=True,
+            samesite="Strict",
+        )
+    raise response
+
+
+def field(form: Form, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+async def _signed_in(request: web.Request, account: Account, onward: str) -> NoReturn:
+    session = await new_session(request)
+    session["account"] = account.name
+    # Reloading the next page must not send the password again.
+    raise web.HTTPSeeOther(onward if is_own_path(onward) else "/")
+
+
+def _too_often(request: web.Request, template: str, **known: Any) -> web.Response:
+    return page(request, template, status=429, problem="signin.too_often", **known)
+
+
+async def _off(work: Callable[[], Account]) -> Account:
+    return await asyncio.to_thread(work)
