@@ -63,7 +63,7 @@ def fetch_asterisk(home: Path, progress: Progress) -> Path:
     """Fetch Asterisk and unpack it below home/releases; the folder is named for what is in it.
 
     The same packages give the same name, so a release that is there already is only returned.
-    An install that was cut off goes on from what was fetched. Errors: InstallError.
+    An install that was cut off goes on from what lies in home/work. Errors: InstallError.
     """
     with alone(home):
         apt = Apt(home / "work/apt", suite=SUITE, present=LEFT_OUT)
@@ -79,7 +79,7 @@ def fetch_asterisk(home: Path, progress: Progress) -> Path:
             _finish(draft, wanted)
             release.parent.mkdir(exist_ok=True)
             draft.rename(release)
-        shutil.rmtree(apt.archives, ignore_errors=True)
+        shutil.rmtree(home / "work", ignore_errors=True)
         progress(100, 100, "done")
         return release
 

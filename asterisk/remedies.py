@@ -53,6 +53,11 @@ CAUSES = (
         "Debian's archive does not offer these packages for this machine at the moment.",
         "Try again tomorrow, or install Asterisk 20 or later yourself: it is then used.",
     ),
+    (
+        r"Some files failed to download|Some index files failed|Failed to fetch",
+        "Not everything could be fetched.",
+        "Start again: what was fetched is kept.",
+    ),
 )
 
 

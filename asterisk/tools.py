@@ -62,7 +62,7 @@ def fetch_tools(folder: Path, packages: Sequence[str], progress: Progress) -> Pa
         (draft / stamp.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
-        shutil.rmtree(apt.archives, ignore_errors=True)
+        shutil.rmtree(apt.folder, ignore_errors=True)
         return folder
 
 

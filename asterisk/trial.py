@@ -6,8 +6,8 @@ single warning, so the tests start from it.
 
 from __future__ import annotations
 
-import shutil
 import socket
+import tempfile
 import time
 from pathlib import Path
 
@@ -85,23 +85,23 @@ def write_settings(release: Release, root: Path, port: int) -> None:
     (etc / "modules.conf").write_text(text, encoding="utf-8")
 
 
-def try_out(release: Release, folder: Path, timeout: float = 20.0) -> None:
-    """Boot `release` in a folder of its own and let it call itself.
+def try_out(release: Release, timeout: float = 20.0) -> None:
+    """Boot `release` on a folder of its own and let it call itself.
 
     Errors: InstallError with what it said, when anything is missing.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    pbx = Pbx(release, folder)
-    write_settings(release, pbx.root, free_port())
-    try:
-        pbx.start(timeout)
-        _require_modules(pbx, release)
-        _call_itself(pbx, time.monotonic() + timeout)
-    except StartError as error:
-        raise _failed(release, str(error)) from error
-    finally:
-        pbx.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    # Not below the home of the releases: the path of a socket may not be long.
+    with tempfile.TemporaryDirectory(prefix="decroche-trial-") as folder:
+        pbx = Pbx(release, Path(folder))
+        write_settings(release, pbx.root, free_port())
+        try:
+            pbx.start(timeout)
+            _require_modules(pbx, release)
+            _call_itself(pbx, time.monotonic() + timeout)
+        except StartError as error:
+            raise _failed(release, str(error)) from error
+        finally:
+            pbx.stop()
 
 
 def _require_modules(pbx: Pbx, release: Release) -> None:

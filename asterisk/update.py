@@ -41,7 +41,7 @@ def update(
         raise InstallError(f"{home} holds no Asterisk.", "Remove the folder and install again.")
     if old and new.root == old.root:
         return old
-    try_out(new, home / "work/trial")
+    try_out(new)
     wait_until_idle(calls, patience)
     switch(home, new)
     return new

@@ -163,7 +163,7 @@ def test_it_goes_on_after_it_was_cut_off(archive: Archive, tmp_path: Path) -> No
         fetch_asterisk(home, cut)
     assert not (home / "releases").exists()
     assert fetch_asterisk(home, quiet).is_dir()
-    assert not (home / "work/unpacked").exists()
+    assert not (home / "work").exists()
 
 
 def test_an_archive_without_a_signature_is_refused(
@@ -194,7 +194,7 @@ def test_a_package_that_was_changed_is_refused(archive: Archive, tmp_path: Path)
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    with pytest.raises(InstallError, match="differs from what Debian signed"):
+    with pytest.raises(InstallError, match="differs from what|Not everything"):
         fetch_asterisk(tmp_path / "home", quiet)
     assert not (tmp_path / "home/releases").exists()
 
@@ -324,6 +324,7 @@ def test_any_status_line_is_survived(lines: list[str]) -> None:
         ("E: The repository 'x sid Release' does not have a Release file.", "does not carry"),
         ("E: Unable to locate package asterisk", "does not offer"),
         ("E: Could not get lock /x/lists/lock", "Another apt"),
+        ("E: Failed to fetch http://m/a.deb  Hash Sum mismatch", "differs from what Debian signed"),
         ("E: Something new", "Something new"),
         ("", "without saying why"),
     ],
