@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
-    "LineBusy NotRunning AmiError LineError ImportFailed".split()
+    "LineBusy NotRunning AmiError LineError RecorderError ImportFailed".split()
 )
 
 
@@ -36,9 +37,19 @@ class Door(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except Exception as error:
-            if type(error).__name__ in TOLD:
-                raise click.ClickException(str(error)) from error
-            raise
+            told = _told(error)
+            if told is None:
+                raise
+            raise click.ClickException(told) from error
+
+
+def _told(error: BaseException) -> str | None:
+    """What a person should read of an error; None for one that nobody foresaw."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{error.strerror}; another program has that port: change it in hotline.toml"
+    return str(error) if type(error).__name__ in TOLD else None
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})

@@ -21,6 +21,8 @@ class Applied:
         """:raises HotlineError: nothing has been applied yet, or it cannot be read."""
         self._folder = folder
         self._clock = clock
+        if not folder.applied.exists():
+            raise HotlineError(f"{folder.root}: nothing is in force yet; type: decroche apply")
         self._target = self._link()
         self._hotline = load(folder.applied)
         self._looked = clock()

@@ -1,0 +1,195 @@
+"""The switchboard's rules, as properties of the pure core."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decroche.agi.switchboard import Agent, Caller, next_change, offers, queues_of, somebody_there
+from decroche.hotline import Queue
+from decroche.records.events import MICRO
+
+NAMES = ("demarches", "visio", "accueil")
+NOW = 1_000 * MICRO
+
+Waiting = list[Caller]
+People = list[Agent]
+Lines = dict[str, Queue]
+
+queues = st.fixed_dictionaries(
+    {
+        name: st.builds(
+            Queue,
+            label=st.just(name),
+            strategy=st.sampled_from(
+                ["longest-idle", "round-robin", "fewest-calls", "random", "in-order", "ring-few"]
+            ),
+            ring_few=st.integers(1, 5),
+            priority=st.integers(0, 2),
+            overflow=st.sampled_from([None, *[other for other in NAMES if other != name]]),
+            overflow_after=st.integers(1, 900),
+        )
+        for name in NAMES
+    }
+)
+instants = st.integers(0, 1_100).map(lambda second: second * MICRO)
+agents = st.lists(
+    st.builds(
+        Agent,
+        name=st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True),
+        positions=st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9), max_size=3),
+        available=st.booleans(),
+        reachable=st.booleans(),
+        device_busy=st.booleans(),
+        offer=st.sampled_from(["", "", "other-call"]),
+        rest_until=instants,
+        idle_since=instants,
+        offered=instants,
+        calls=st.integers(0, 9),
+    ),
+    max_size=12,
+    unique_by=lambda agent: agent.name,
+)
+callers = st.lists(
+    st.builds(
+        Caller,
+        call=st.integers(0, 99).map(str),
+        queue=st.sampled_from(NAMES),
+        since=st.integers(0, 1_000).map(lambda second: second * MICRO),
+    ),
+    max_size=20,
+    unique_by=lambda caller: caller.call,
+)
+
+
+@given(callers, agents, queues)
+def test_it_rings_only_who_is_free(waiting: Waiting, people: People, lines: Lines) -> None:
+    by_name = {agent.name: agent for agent in people}
+    for offer in offers(waiting, people, lines, NOW):
+        for name in offer.agents:
+            agent = by_name[name]
+            assert agent.available and agent.reachable and not agent.device_busy
+            assert not agent.offer and agent.rest_until <= NOW
+
+
+@given(callers, agents, queues)
+def test_it_rings_nobody_twice_at_once(waiting: Waiting, people: People, lines: Lines) -> None:
+    found = offers(waiting, people, lines, NOW)
+    rung = [name for offer in found for name in offer.agents]
+    assert len(rung) == len(set(rung))
+    assert len({offer.call for offer in found}) == len(found)
+
+
+@given(callers, agents, queues)
+def test_it_rings_members_only(waiting: Waiting, people: People, lines: Lines) -> None:
+    by_name = {agent.name: agent for agent in people}
+    by_call = {caller.call: caller for caller in waiting}
+    for offer in offers(waiting, people, lines, NOW):
+        reach = set(queues_of(by_call[offer.call], lines, NOW))
+        assert all(reach & by_name[name].positions.keys() for name in offer.agents)
+
+
+@given(callers, agents, queues)
+def test_it_keeps_the_order_of_arrival(waiting: Waiting, people: People, lines: Lines) -> None:
+    """Whoever is rung, no caller ahead of them could have been served by that agent instead."""
+    found = offers(waiting, people, lines, NOW)
+    served = {offer.call: offer for offer in found}
+    by_name = {agent.name: agent for agent in people}
+
+    def place(caller: Caller) -> tuple[int, int, str]:
+        return -lines[caller.queue].priority, caller.since, caller.call
+
+    for caller in waiting:
+        if caller.call in served:
+            continue
+        reach = set(queues_of(caller, lines, NOW))
+        for other in waiting:
+            if other.call in served and place(other) > place(caller):
+                rung = [by_name[name] for name in served[other.call].agents]
+                assert not any(reach & agent.positions.keys() for agent in rung)
+
+
+@given(callers, agents, queues)
+def test_it_leaves_nobody_waiting_beside_a_free_agent(
+    waiting: Waiting, people: People, lines: Lines
+) -> None:
+    found = offers(waiting, people, lines, NOW)
+    rung = {name for offer in found for name in offer.agents}
+    served = {offer.call for offer in found}
+    for caller in waiting:
+        if caller.call not in served:
+            reach = set(queues_of(caller, lines, NOW))
+            idle = [a for a in people if a.free(NOW) and a.name not in rung]
+            assert not any(reach & agent.positions.keys() for agent in idle)
+
+
+@given(callers, agents, queues)
+def test_it_decides_the_same_again(waiting: Waiting, people: People, lines: Lines) -> None:
+    assert offers(waiting, people, lines, NOW) == offers(
+        reversed(waiting), reversed(people), lines, NOW
+    )
+
+
+@given(callers, agents, queues)
+def test_it_knows_when_time_alone_changes_something(
+    waiting: Waiting, people: People, lines: Lines
+) -> None:
+    """Between now and the next change nothing becomes possible by itself."""
+    if offers(waiting, people, lines, NOW):
+        return
+    change = next_change(waiting, people, lines, NOW)
+    last = 3_000 * MICRO if change is None else change - 1
+    assert not offers(waiting, people, lines, last)
+
+
+@given(callers, agents, queues)
+def test_it_says_when_nobody_could_ever_answer(
+    waiting: Waiting, people: People, lines: Lines
+) -> None:
+    for caller in waiting:
+        if not somebody_there(caller, people, lines, NOW):
+            for later in (NOW, NOW + 10_000 * MICRO):
+                assert not offers([caller], people, lines, later)
+
+
+def _agent(name: str, **values: object) -> Agent:
+    return Agent(name, {"q": 0}, available=True, **values)  # type: ignore[arg-type]
+
+
+def _chosen(strategy: str, people: list[Agent], **values: object) -> tuple[str, ...]:
+    lines = {"q": Queue(label="q", strategy=strategy, **values)}  # type: ignore[arg-type]
+    (offer,) = offers([Caller("1", "q", 0)], people, lines, NOW)
+    return offer.agents
+
+
+def test_it_prefers_the_longest_idle() -> None:
+    assert _chosen("longest-idle", [_agent("a", idle_since=9), _agent("b", idle_since=5)]) == ("b",)
+
+
+def test_it_goes_round() -> None:
+    people = [_agent("a", offered=9, idle_since=1), _agent("b", offered=5, idle_since=7)]
+    assert _chosen("round-robin", people) == ("b",)
+
+
+def test_it_prefers_who_had_fewest_calls() -> None:
+    assert _chosen("fewest-calls", [_agent("a", calls=2), _agent("b", calls=1)]) == ("b",)
+
+
+def test_it_goes_in_order() -> None:
+    first, second = _agent("z"), _agent("a")
+    first.positions, second.positions = {"q": 1}, {"q": 2}
+    assert _chosen("in-order", [second, first]) == ("z",)
+
+
+def test_it_rings_a_few() -> None:
+    people = [_agent(name, idle_since=at) for at, name in enumerate("abcde")]
+    assert _chosen("ring-few", people, ring_few=3) == ("a", "b", "c")
+
+
+def test_it_draws_fairly() -> None:
+    """Over many calls, everybody's turn comes about equally often."""
+    lines = {"q": Queue(label="q", strategy="random")}
+    people = [_agent(name) for name in "abcd"]
+    counts = dict.fromkeys("abcd", 0)
+    for number in range(2_000):
+        (offer,) = offers([Caller(f"call-{number}", "q", 0)], people, lines, NOW)
+        counts[offer.agents[0]] += 1
+    assert min(counts.values()) > 350
