@@ -29,13 +29,20 @@ class AssetsMissing(Exception):
     """The files could not be brought; the text says why and what to do."""
 
 
-def bring(npm: Sequence[str], only_runtime: bool = True) -> None:
+def bring(npm: Sequence[str], with_tests: bool = False) -> None:
     """Install what package-lock.json says and copy what the page needs.
 
-    :param npm: the command, ``["npm"]`` or the one of a Python wheel.
-    :raises AssetsMissing: npm is not there, or could not fetch the files.
+    Does nothing when that was done for this very package-lock.json already.
+
+    :param npm: the command, as :func:`find_npm` gives it.
+    :param with_tests: also what only our own tests use.
+    :raises AssetsMissing: npm could not fetch the files.
     """
-    omit = ["--omit=dev"] if only_runtime else []
+    stamp = VENDOR / ".brought"
+    wanted = f"{hashlib.sha256((HERE / 'package-lock.json').read_bytes()).hexdigest()} {with_tests}"
+    if not missing() and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    omit = [] if with_tests else ["--omit=dev"]
     command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *omit]
     try:
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=PATIENCE)
@@ -44,6 +51,7 @@ def bring(npm: Sequence[str], only_runtime: bool = True) -> None:
     if done.returncode:
         raise AssetsMissing(f"npm failed:\n{(done.stderr or done.stdout).strip()[-2000:]}")
     copy(HERE / "node_modules")
+    stamp.write_text(wanted)
 
 
 def copy(modules: Path) -> None:
