@@ -2,6 +2,7 @@
 
 import datetime
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,8 +47,15 @@ class Results:
     hits: tuple[Hit, ...]
 
 
-def search(connection: sqlite3.Connection, text: str, limit: int = LIMIT) -> Results:
+def search(
+    connection: sqlite3.Connection,
+    text: str,
+    limit: int = LIMIT,
+    pause: Callable[[], None] = lambda: None,
+) -> Results:
     """Search for what somebody has typed so far; any text will do.
+
+    ``pause`` is called between two questions to the index: a thread lets others go first.
 
     1. No word in it: the sheets changed last.
     2. Sheets with every word, the last one perhaps unfinished.
@@ -58,11 +66,14 @@ def search(connection: sqlite3.Connection, text: str, limit: int = LIMIT) -> Res
     if query is None:
         return Results("recent", _recent(connection, limit))
     whole = _rank(connection, query.exact, limit)
+    pause()
     if len(whole) < limit and query.loose != query.exact:
         whole = _rank(connection, query.loose, limit)
+        pause()
     found = whole
     if len(whole) < FEW and query.some != query.loose:
         found = _join(whole, _rank(connection, query.some, limit), limit)
+        pause()
     hits = _show(connection, found, query, frozenset(whole))
     return Results("all" if whole or not found else "some", hits)
 

@@ -10,6 +10,7 @@ import pytest
 from decroche.kb.library import ImportResult, Library, Topic, import_folder
 from decroche.kb.readers import Readers
 from decroche.kb.schema import migrate
+from decroche.kb.sheets import read_folder
 
 
 @pytest.fixture
@@ -125,8 +126,6 @@ def test_it_lists_and_counts(path: Path, folder: Path, library: Library) -> None
 
 
 def test_what_is_read_back_is_what_was_written(path: Path, folder: Path, library: Library) -> None:
-    from decroche.kb.sheets import read_folder
-
     import_folder(path, folder)
     for sheet in read_folder(folder):
         assert library.get(getattr(sheet, "slug", "")) == sheet
