@@ -169,6 +169,11 @@ def mirror() -> str:
     """The address of the machine's Debian archive: where apt takes the machine's own suite from."""
     command = ["apt-get", "-o", "Debug::NoLocking=1", "update", "--print-uris"]
     done = subprocess.run(command, capture_output=True, text=True, env=plain(), timeout=60)
+    if done.returncode:
+        raise InstallError(
+            f"apt cannot read this machine's sources: {done.stderr.strip()[-300:]}",
+            "Mend the files below /etc/apt.",
+        )
     return mirror_among(done.stdout, codename())
 
 

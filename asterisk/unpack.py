@@ -34,10 +34,13 @@ def unpack(packages: Sequence[Path], folder: Path, progress: Progress) -> None:
     Errors: InstallError, for a full disk or a broken package.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    pool = ThreadPoolExecutor(max_workers=2)
+    try:
         done = pool.map(lambda package: _unpack_one(package, folder), packages)
         for count, _ in enumerate(done, 1):
             progress(count, len(packages), "unpacking")
+    finally:
+        pool.shutdown(cancel_futures=True)  # who gives up need not wait for the rest
     _without_privileges(folder)
 
 
@@ -87,6 +90,7 @@ def wrap(root: Path, programs: Mapping[str, str], variables: Mapping[str, str]) 
     `variables` are set for the program; `{lib}` in a value stands for the library folder.
     """
     (root / "bin").mkdir(exist_ok=True)
+    (root / "bin").chmod(0o755)  # the line may run as another user than installs
     folders = [f"$root/{path.relative_to(root)}" for path in library_folders(root)]
     settings = "".join(
         f'export {name}="{value.format(lib=folders[0])}"\n' for name, value in variables.items()
