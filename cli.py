@@ -275,8 +275,10 @@ def _greeting(folder: Folder, demo: bool) -> Callable[[str], None]:
         from decroche.asterisk import line
         from decroche.dashboard import accounts
 
-        click.echo(f"\n  The page:  {address}")
-        if code := accounts.first_code(folder.database):
+        address = address.rstrip("/")
+        click.echo(f"\n  The page:  {address}/")
+        if not accounts.has_accounts(folder.database):
+            code = accounts.issue_code(folder.database)
             click.echo(f"  First sign-in, once, within a day:  {address}/start?code={code}")
         print_lines(f"  {text}" for text in line.how_to_call(folder, demo))
         click.echo("  Ctrl-C stops everything.\n")
@@ -457,8 +459,12 @@ def kb_import(context: click.Context, source: Path) -> None:
 def _import_sheets(folder: Folder, source: Path) -> list[str]:
     from decroche.kb.library import import_folder
 
-    result = import_folder(folder.database, source, Progress("sheets"))
-    return result.lines()
+    done = import_folder(folder.database, source, Progress("sheets"))
+    counts = f"{done.added} added, {done.changed} changed, {done.removed} removed"
+    return [
+        *(f"left out: {problem.file}: {problem.reason}" for problem in done.problems),
+        f"sheets: {counts}, {done.unchanged} as they were",
+    ]
 
 
 if __name__ == "__main__":

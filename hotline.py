@@ -238,6 +238,8 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("menu", "choices", str(at), "key"), f"key {choice.key!r} is used twice"
         seen.add(choice.key)
     for name, queue in hotline.queues.items():
+        if name == "general":
+            yield ("queues", name), "Asterisk keeps this name for itself; choose another"
         if queue.overflow and (queue.overflow not in hotline.queues or queue.overflow == name):
             yield ("queues", name, "overflow"), f"no other queue {queue.overflow!r}; {known}"
     yield from _trunk_problems(hotline)

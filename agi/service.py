@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 
+import structlog
+
 from ..hotline import Hotline
 from ..records import kinds, people, views
 from ..records.events import MICRO, Event, now
@@ -19,6 +21,9 @@ from .hunt import Hunt
 from .line import Line
 from .wait import Wait
 
+log = structlog.get_logger(__name__)
+
+PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 STAFF = 1.0  # seconds between two looks for changes of people or of the applied hotline
 
 
@@ -38,6 +43,7 @@ class Flows:
         self._folder = folder
         self._hotline = hotline
         self._journal = journal
+        self._phones_known = asyncio.Event()
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
@@ -55,12 +61,23 @@ class Flows:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="staff")
+            await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute())
             tasks.create_task(server.serve(port, ready), name="fastagi")
+
+    async def _know_the_phones(self) -> None:
+        """No call before Asterisk has said which phones are busy, or has had its time to."""
+        try:
+            async with asyncio.timeout(PHONES):
+                await self._phones_known.wait()
+        except TimeoutError:
+            log.warning("taking calls without knowing which phones are busy")
 
     def device(self, name: str, state: str) -> None:
         """Asterisk's state of a phone; see asterisk/devices.py."""
         self.hunt.device(name, state)
+        # A whole list comes in one go: it is known when the loop turns.
+        asyncio.get_running_loop().call_soon(self._phones_known.set)
 
     def roster(self) -> dict[tuple[str, str], bool]:
         """Who should ring without us: (queue, agent) -> paused."""

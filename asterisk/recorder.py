@@ -56,6 +56,7 @@ class Recorder:
     async def _use(self, session: Session) -> None:
         self._boot = await boot_of(session)
         await self._append(kinds.PBX_CONNECTED, {"boot": self._boot})
+        await self._close_ghosts(session)
         self._remember()
         for answer in await session.collect("DeviceStateList"):
             if answer.get("Event") == "DeviceStateChange":
@@ -73,6 +74,27 @@ class Recorder:
         at = now()
         event = Event(id=f"{self._node}:{kind}:{at}", at=at, kind=kind, node=self._node, body=body)
         await self._journal.append(event)
+
+    async def _close_ghosts(self, session: Session) -> None:
+        """End the calls that are open in the record and no more in Asterisk: interrupted."""
+        alive = {
+            f"{self._boot}-{answer['Uniqueid']}"
+            for answer in await session.collect("CoreShowChannels")
+            if answer.get("Event") == "CoreShowChannel"
+        }
+        connection = self._journal.open_reader()
+        try:
+            ghosts = [
+                row["call"] for row in views.open_calls(connection) if row["call"] not in alive
+            ]
+        finally:
+            connection.close()
+        at, body = now(), {"outcome": "interrupted"}
+        for call in ghosts:
+            key = f"{call}:{kinds.ENDED}:interrupted"
+            self._submit(
+                Event(id=key, at=at, kind=kinds.ENDED, call=call, node=self._node, body=body)
+            )
 
     def _remember(self) -> None:
         """What the journal knows of the phones: only changes are written."""

@@ -75,10 +75,11 @@ def add_agent(
 
     :raises PeopleError: a bad or taken name, a bad label.
     """
-    if not NAME.fullmatch(name) or name.startswith(RESERVED):
+    if not NAME.fullmatch(name) or name.startswith(RESERVED) or name.isdigit():
+        # All digits: a caller's number in From would be taken for this agent's phone.
         raise PeopleError(
             f"{name!r} cannot be the name of an agent: small letters, digits, - and _, at most 40, "
-            f"and not beginning with {' or '.join(RESERVED)}"
+            f"not digits alone, and not beginning with {' or '.join(RESERVED)}"
         )
     label = label.strip()
     if not label or len(label) > 80 or re.search(r"[\x00-\x1f\x7f-\x9f]", label):

@@ -158,9 +158,11 @@ def _dismissed(state: State, event: Event, call: Row) -> Changes:
 
 
 def _ended(state: State, event: Event, call: Row) -> Changes:
-    if call["ended"] is not None:
+    if call["ended"] is not None and call["outcome"] != "interrupted":
         return []
-    outcome = event.body.get("outcome")  # "interrupted" is said by whoever finds it out
+    outcome = event.body.get(
+        "outcome"
+    )  # "interrupted": found out later, until the true end is known
     if call["answered"] is not None:
         outcome = "answered"
     outcome = outcome or call["dismissed"] or "abandoned"
