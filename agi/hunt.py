@@ -86,7 +86,7 @@ class Hunt:
             return
         was_busy = agent.device_busy
         self._apply_device(agent)
-        if agent.offer and state == "INUSE":
+        if agent.offer and state in ("INUSE", "ONHOLD"):
             agent.talked = True
         if was_busy and not agent.device_busy:
             self._release_loser(agent)
