@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -66,6 +67,7 @@ def _told(error: BaseException) -> str | None:
 @click.pass_context
 def main(context: click.Context, root: Path) -> None:
     """Décroche: the call centre that an association runs by itself."""
+    os.umask(0o077)  # what a line writes is its owner's alone
     context.obj = root
 
 
@@ -204,10 +206,12 @@ def up(context: click.Context, demo: bool) -> None:
     if started:
         pbx.start()
     try:
-        _serve(folder, ("flows", "recorder", "dashboard"), demo)
+        _serve(folder, ("pbx", "flows", "recorder", "dashboard"), demo)
     finally:
         if started:
             pbx.stop()
+        else:
+            click.echo("Asterisk ran before and goes on; 'decroche pbx stop' ends it", err=True)
 
 
 @main.command()
@@ -242,6 +246,11 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
     hotline, secrets = Applied(folder), load(folder.secrets)
     network = hotline().network
     async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
+        if "pbx" in parts:
+            from decroche.asterisk.keeper import keep_running
+            from decroche.asterisk.pbx import Pbx
+
+            tasks.create_task(keep_running(Pbx(release_here(), folder.pbx)))
         if "recorder" in parts:
             from decroche.asterisk.recorder import record
 
