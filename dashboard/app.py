@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 from aiohttp import web
-from aiohttp_session import session_middleware
 
 from ..hotline import Hotline
 from ..kb.searcher import Searcher
@@ -15,10 +14,10 @@ from ..records.journal import Journal
 from . import assets
 from .board import Board
 from .guard import errors, guard, harden
-from .keys import FOLDER, HOTLINE, SEARCHER, STREAM, TRIES
+from .keys import FOLDER, HOTLINE, SEARCHER, SESSIONS, STREAM, TRIES
 from .pages import set_up
 from .routes import add_routes
-from .sessions import Storage
+from .sessions import Sessions
 from .settings import BODY_MAX
 from .stream import Stream
 from .tries import Tries
@@ -37,14 +36,13 @@ def make_app(
     of this machine, for logs.
     """
     connection = journal.open_reader()
-    storage = Storage(folder.database, connection)
-    app = web.Application(
-        client_max_size=BODY_MAX, middlewares=[errors, session_middleware(storage), guard]
-    )
+    sessions = Sessions(folder.database, connection)
+    app = web.Application(client_max_size=BODY_MAX, middlewares=[errors, guard])
     app[FOLDER], app[HOTLINE], app[TRIES] = folder, hotline, Tries()
+    app[SESSIONS] = sessions
     app[SEARCHER] = Searcher(folder.database)
     board = Board(connection, hotline, lambda: journal.trouble)
-    app[STREAM] = Stream(journal, board, set_up(app), storage.alive)
+    app[STREAM] = Stream(journal, board, set_up(app), sessions.alive)
     add_routes(app)
     app.on_response_prepare.append(harden)
     app.on_shutdown.append(_end_streams)

@@ -9,10 +9,8 @@ from urllib.parse import quote, urlsplit
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from aiohttp_session import get_session
 
-from .accounts import Account
-from .keys import ACCOUNT, HOTLINE, ROLES, WORDS
+from .keys import ACCOUNT, HOTLINE, ROLES, SESSIONS, WORDS
 from .pages import error_page
 from .sessions import is_secure
 from .settings import LANGUAGE_COOKIE
@@ -79,7 +77,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if roles is None:
         log.error("a route has no role", route=_route_name(request))
         raise web.HTTPForbidden
-    account = request[ACCOUNT] = await _account(request)
+    account = request[ACCOUNT] = request.app[SESSIONS].find(request)
     if roles and account is None:
         raise _ask_to_sign_in(request)
     if roles and account and not roles & account.roles:
@@ -108,14 +106,6 @@ def is_own_path(path: str) -> bool:
     parts = urlsplit(path)
     printable = path.isprintable() and "\\" not in path
     return printable and path[:1] == "/" and path[:2] != "//" and not parts.netloc
-
-
-async def _account(request: web.Request) -> Account | None:
-    session = await get_session(request)
-    if session.empty:
-        return None
-    roles = frozenset(session["roles"])
-    return Account(session["account"], session["label"], roles, str(session.identity))
 
 
 def _ask_to_sign_in(request: web.Request) -> web.HTTPException:

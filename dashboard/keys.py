@@ -8,6 +8,7 @@ from ..hotline import Hotline
 from ..kb.searcher import Searcher
 from ..records.folder import Folder
 from .accounts import Account
+from .sessions import Sessions
 from .stream import Stream
 from .tries import Tries
 from .words import Words
@@ -16,6 +17,7 @@ FOLDER = web.AppKey("folder", Folder)
 HOTLINE: web.AppKey[Callable[[], Hotline]] = web.AppKey("hotline")
 SEARCHER = web.AppKey("searcher", Searcher)
 STREAM = web.AppKey("stream", Stream)
+SESSIONS = web.AppKey("sessions", Sessions)
 TRIES = web.AppKey("tries", Tries)
 ROLES: web.AppKey[dict[web.AbstractRoute, frozenset[str]]] = web.AppKey("roles")
 

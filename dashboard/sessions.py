@@ -2,6 +2,8 @@
 
 The cookie is ``__Host-decroche`` with Secure when the request came over https (directly, or
 through a proxy on this machine that says so), and plain ``decroche`` over http on loopback.
+(aiohttp-session 2.12 keeps its state under text keys, of which aiohttp 3.14 warns at every
+request; what is left of it here would be longer than this file.)
 """
 
 import asyncio
@@ -10,9 +12,9 @@ import time
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp_session import AbstractStorage, Session
 
 from . import accounts
+from .accounts import Account
 from .settings import COOKIE, SECURE_COOKIE, SESSION_SECONDS
 
 LOOPBACK = ("127.0.0.1", "::1", None)  # None: a Unix socket
@@ -32,50 +34,51 @@ def cookie_name(request: web.BaseRequest) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
-class Storage(AbstractStorage):
-    """A session holds ``account``, ``label`` and ``roles``; its identity is the row's id."""
+class Sessions:
+    """Reads with a connection of the event loop; the rare writes go to a thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        super().__init__()
         self._path = path
         self._connection = connection
 
-    async def load_session(self, request: web.Request) -> Session:
+    def find(self, request: web.BaseRequest) -> Account | None:
+        """Who asks; None without a session that is still good."""
         cookie = request.cookies.get(cookie_name(request), "")
-        row = self._row(cookie) if cookie else None
-        if row is None:
-            return Session(None, data=None, new=True)
-        kept = {"account": row["name"], "label": row["label"], "roles": row["roles"].split()}
-        return Session(row["id"], data={"created": 0, "session": kept}, new=False)
+        row = self._row(accounts.digest(cookie)) if cookie else None
+        return None if row is None else accounts.account_of(row, row["id"])
 
-    async def save_session(
-        self, request: web.Request, response: web.StreamResponse, session: Session
+    async def open(
+        self, request: web.BaseRequest, response: web.StreamResponse, account: Account
     ) -> None:
-        name, secure = cookie_name(request), is_secure(request)
-        if session.empty:
-            if session.identity:
-                await asyncio.to_thread(accounts.close_session, self._path, session.identity)
-            response.del_cookie(name, path="/", secure=secure, httponly=True, samesite="Strict")
-            return
-        cookie = await asyncio.to_thread(accounts.open_session, self._path, session["account"])
+        """Begin a session with a fresh id; one that was open before is not taken over."""
+        cookie = await asyncio.to_thread(accounts.open_session, self._path, account.name)
         response.set_cookie(
-            name,
+            cookie_name(request),
             cookie,
             path="/",
             max_age=SESSION_SECONDS,
-            secure=secure,
+            secure=is_secure(request),
+            httponly=True,
+            samesite="Strict",
+        )
+
+    async def close(
+        self, request: web.BaseRequest, response: web.StreamResponse, account: Account
+    ) -> None:
+        await asyncio.to_thread(accounts.close_session, self._path, account.session)
+        response.del_cookie(
+            cookie_name(request),
+            path="/",
+            secure=is_secure(request),
             httponly=True,
             samesite="Strict",
         )
 
     def alive(self, sessions: set[str]) -> set[str]:
         """Those of some sessions that are still good."""
-        return {session for session in sessions if self._found(session)}
+        return {session for session in sessions if self._row(session)}
 
-    def _row(self, cookie: str) -> sqlite3.Row | None:
-        return self._found(accounts.digest(cookie))
-
-    def _found(self, session: str) -> sqlite3.Row | None:
+    def _row(self, session: str) -> sqlite3.Row | None:
         found: sqlite3.Row | None = self._connection.execute(
             SELECT, (session, int(time.time()))
         ).fetchone()

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from aiohttp import web
-from aiohttp_session import get_session, new_session
 from multidict import MultiDictProxy
 
 from . import accounts
 from .accounts import Account, AccountError
 from .guard import is_own_path
-from .keys import FOLDER, STREAM, TRIES
+from .keys import ACCOUNT, FOLDER, SESSIONS, STREAM, TRIES
 from .pages import page
 from .sessions import is_secure
 from .settings import LANGUAGE_COOKIE
@@ -74,11 +73,11 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def sign_out(request: web.Request) -> NoReturn:
     """End the session and every stream of it."""
-    session = await get_session(request)
-    if session.identity:
-        request.app[STREAM].end(str(session.identity))
-    session.invalidate()
-    raise web.HTTPSeeOther("/sign-in")
+    account, response = request[ACCOUNT], web.HTTPSeeOther("/sign-in")
+    if account:
+        request.app[STREAM].end(account.session)
+        await request.app[SESSIONS].close(request, response, account)
+    raise response
 
 
 async def language(request: web.Request) -> NoReturn:
@@ -105,10 +104,10 @@ def field(form: Form, name: str) -> str:
 
 
 async def _signed_in(request: web.Request, account: Account, onward: str) -> NoReturn:
-    session = await new_session(request)
-    session["account"] = account.name
-    # Reloading the next page must not send the password again.
-    raise web.HTTPSeeOther(onward if is_own_path(onward) else "/")
+    # Redirected, so that reloading the next page does not send the password again.
+    response = web.HTTPSeeOther(onward if is_own_path(onward) else "/")
+    await request.app[SESSIONS].open(request, response, account)
+    raise response
 
 
 def _too_often(request: web.Request, template: str, **known: Any) -> web.Response:

@@ -106,6 +106,7 @@ class Stream:
 
         :raises sqlite3.Error: the database cannot be read.
         """
+        self.board.forget()  # who reloads wants to see also what no event tells
         edition = self._current(language)
         return {id: filled(piece, self.board.state.now) for id, piece in edition.pieces.items()}
 
