@@ -49,14 +49,8 @@ class Hunt:
                 turn.caller = Caller(turn.caller.call, fallback, turn.caller.since)
         self._look()
 
-    def staff(self, positions: Mapping[str, Mapping[str, int]]) -> bool:
-        """Who is on the line: agent -> queue -> position. Others are forgotten.
-
-        Returns whether anything changed.
-        """
-        before = {name: agent.positions for name, agent in self._agents.items()}
-        if before == positions:
-            return False
+    def staff(self, positions: Mapping[str, Mapping[str, int]]) -> None:
+        """Who is on the line: agent -> queue -> position. Others are forgotten."""
         for name, queues in positions.items():
             agent = self._agents.setdefault(name, Agent(name))
             agent.positions = dict(queues)
@@ -64,18 +58,19 @@ class Hunt:
         for name in self._agents.keys() - positions.keys():
             del self._agents[name]
         self._look()
-        return True
 
     def declare(self, name: str, available: bool, idle_since: int, calls: int = 0) -> None:
         """An agent said that they are available, or not."""
         agent = self._agents.get(name)
         if agent is None:
             return
-        if available and not agent.available:
+        agent.calls = max(agent.calls, calls)
+        if available == agent.available:
+            return
+        if available:
             agent.rest_until = 0
             agent.idle_since = idle_since
         agent.available = available
-        agent.calls = max(agent.calls, calls)
         self._look()
 
     def device(self, name: str, state: str) -> None:

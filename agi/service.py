@@ -12,7 +12,7 @@ from ..records.events import MICRO, Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.secrets import Secrets
-from ..records.store import data_version, last_seq
+from ..records.store import last_seq
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel
@@ -24,7 +24,7 @@ from .wait import Wait
 log = structlog.get_logger(__name__)
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
-STAFF = 1.0  # seconds between two looks for changes of people or of the applied hotline
+MODEL = 1.0  # seconds between two looks whether another hotline is in force
 
 
 class Flows:
@@ -60,7 +60,7 @@ class Flows:
         flows = {"call": self._take, "presence": self._declare}
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
-            tasks.create_task(self._watch(), name="staff")
+            tasks.create_task(self._watch(), name="model")
             await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute())
             tasks.create_task(server.serve(port, ready), name="fastagi")
@@ -108,29 +108,24 @@ class Flows:
         await presence.declare(channel, self._line, channel.argument)
 
     async def _follow(self, after: int) -> None:
-        """Presence, from whatever process it was declared in."""
+        """Presence and people, from whatever process wrote them down."""
         async for batch in self._journal.follow(after):
             for event in batch:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
                     self.changed.set()
+            if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
+                self._staff()
 
     async def _watch(self) -> None:
-        """People and the applied hotline change seldom: look once a second."""
-        reader = self._journal.open_reader()
-        try:
-            seen, model = data_version(reader), self._hotline()
-            while True:
-                await asyncio.sleep(STAFF)
-                if self._hotline() is not model:
-                    model = self._hotline()
-                    self.hunt.configure(model.queues)
-                version = data_version(reader)
-                if version != seen:
-                    seen = version
-                    self._staff()
-        finally:
-            reader.close()
+        """The applied hotline changes seldom: look once a second."""
+        model = self._hotline()
+        while True:
+            await asyncio.sleep(MODEL)
+            if self._hotline() is not model:
+                model = self._hotline()
+                self.hunt.configure(model.queues)
+                self.changed.set()
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""
@@ -144,12 +139,12 @@ class Flows:
             counts = views.answered_per_agent(reader, self._midnight())
         finally:
             reader.close()
-        if self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows}):
-            self.changed.set()
+        self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows})
         for row in rows:
             calls, last = counts.get(row["name"], (0, 0))
             idle = max(row["since"], last)
             self.hunt.declare(row["name"], row["state"] == "available", idle, calls)
+        self.changed.set()
 
     def _midnight(self) -> int:
         zone = self._hotline().zone

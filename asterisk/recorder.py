@@ -18,6 +18,7 @@ from ..records.events import Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.people import list_agents
+from ..records.store import last_seq
 from ..records.writer import JournalFull
 from .decoder import Packet
 from .link import stay_connected
@@ -139,7 +140,7 @@ async def record(folder: Folder, journal: Journal, port: int, secret: str) -> No
     :raises RecorderError: another recorder writes this line's journal.
     """
     with _alone(folder):
-        roll = Roll(folder)
+        roll = Roll(folder, journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(roll.keep(), name="names")
             recorder = Recorder(journal, roll.names, socket.gethostname())
@@ -147,19 +148,24 @@ async def record(folder: Folder, journal: Journal, port: int, secret: str) -> No
 
 
 class Roll:
-    """The names of the agents, asked for with each event and read again once a second."""
+    """The names of the agents: asked for with each event, read again when people change."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, journal: Journal) -> None:
         self._database = folder.database
+        self._journal = journal
         self._names = self._read()
 
     def names(self) -> frozenset[str]:
         return self._names
 
     async def keep(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            self._names = self._read()
+        connection = self._journal.open_reader()
+        after = last_seq(connection)
+        connection.close()
+        self._names = self._read()
+        async for batch in self._journal.follow(after):
+            if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
+                self._names = self._read()
 
     def _read(self) -> frozenset[str]:
         return frozenset(agent.name for agent in list_agents(self._database))

@@ -19,6 +19,9 @@ AVAILABLE = "agent.available"  # by
 PAUSED = "agent.paused"  # by
 AWAY = "agent.away"  # by
 RESTING = "agent.resting"  # until: microseconds, UTC
+ADDED = "agent.added"
+CHANGED = "agent.changed"  # other queues or another label
+REMOVED = "agent.removed"
 REACHABLE = "agent.reachable"
 UNREACHABLE = "agent.unreachable"
 
@@ -29,6 +32,7 @@ KINDS = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )
 CALL_KINDS = frozenset(kind for kind in KINDS if kind.startswith(("call.", "offer.")))
+PEOPLE_KINDS = frozenset({ADDED, CHANGED, REMOVED})
 PRESENCE = {AVAILABLE: "available", PAUSED: "paused", AWAY: "away"}
 OUTCOMES = (
     "answered",

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..hotline import NAME, RESERVED
-from .events import now
+from . import kinds
+from .events import Event, now
 from .schema import reader
+from .store import Store
 
 REALM = "decroche"  # of the digest authentication (RFC 2617) of agents' phones
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread when typed
@@ -85,7 +87,7 @@ def add_agent(
     if not label or len(label) > 80 or re.search(r"[\x00-\x1f\x7f-\x9f]", label):
         raise PeopleError("the label must be 1 to 80 printable characters")
     password = password or new_password()
-    with _writing(path) as connection:
+    with _writing(path, kinds.ADDED, name) as connection:
         try:
             connection.execute(
                 "INSERT INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
@@ -98,8 +100,11 @@ def add_agent(
 
 
 def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
-    """Make an agent member of exactly ``queues``."""
-    with _writing(path) as connection:
+    """Make an agent member of exactly ``queues``.
+
+    :raises PeopleError: there is no such agent.
+    """
+    with _writing(path, kinds.CHANGED, name) as connection:
         if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
         connection.execute("DELETE FROM members WHERE agent = ?", (name,))
@@ -111,7 +116,7 @@ def remove_agent(path: Path, name: str) -> None:
 
     :raises PeopleError: there is no such agent.
     """
-    with _writing(path) as connection:
+    with _writing(path, kinds.REMOVED, name) as connection:
         if not connection.execute("DELETE FROM agents WHERE name = ?", (name,)).rowcount:
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
 
@@ -124,16 +129,12 @@ def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> N
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+def _writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
+    """One transaction; who changed stands in the journal, so that the services notice."""
+    store, at = Store(path), now()
     try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("BEGIN IMMEDIATE")
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+        with store.transaction():
+            yield store.connection
+            store.add(Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent))
     finally:
-        connection.close()
+        store.close()

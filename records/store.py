@@ -5,6 +5,7 @@ Not thread-safe: one :class:`Store` belongs to one thread (records/writer.py).
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -45,22 +46,31 @@ class Store:
         :returns: the new events with their ``seq``.
         :raises sqlite3.OperationalError: locked, full, unreadable; nothing was written.
         """
-        added = []
+        with self.transaction():
+            added = [self.add(event) for event in events]
+        return [event for event in added if event is not None]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; the write lock is taken at once, so that nothing read is stale."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            for event in events:
-                cursor = self.connection.execute(INSERT, _row(event))
-                if cursor.rowcount:
-                    event = msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
-                    self.project(event)
-                    added.append(event)
+            yield
             self.connection.execute("COMMIT")
         except BaseException:
             self._number = None
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
-        return added
+
+    def add(self, event: Event) -> Event | None:
+        """Append one event inside :meth:`transaction`; None when it is there already."""
+        cursor = self.connection.execute(INSERT, _row(event))
+        if not cursor.rowcount:
+            return None
+        event = msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
+        self.project(event)
+        return event
 
     def project(self, event: Event) -> None:
         """An event that the projections cannot digest stays in the journal, and is logged."""
