@@ -36,6 +36,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
     account, stream = request[ACCOUNT], request.app[STREAM]
     response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
     response.content_type = "text/event-stream"
+    response.force_close()  # when the stream ends there is nothing more to ask for
     chunked = request.version >= HttpVersion11
     if chunked:
         response.enable_chunked_encoding()
