@@ -261,9 +261,8 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
 
             flows = Flows(folder, hotline, secrets, journal)
             tasks.create_task(flows.run(network.agi))
-            tasks.create_task(
-                attend(network.ami, secrets.ami_flows, flows.device, flows.roster, flows.changed)
-            )
+            told = (flows.phones, flows.device, flows.roster, flows.changed)
+            tasks.create_task(attend(network.ami, secrets.ami_flows, *told))
         if "dashboard" in parts:
             from decroche.dashboard.app import make_app
             from decroche.dashboard.app import serve as serve_page

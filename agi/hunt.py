@@ -87,6 +87,13 @@ class Hunt:
             self._release_loser(agent)
         self._look()
 
+    def phones(self, states: Mapping[str, str]) -> None:
+        """All phones' states anew; a phone that Asterisk does not name is taken for free."""
+        self._devices = dict(states)
+        for agent in self._agents.values():
+            self._apply_device(agent)
+        self._look()
+
     def agent(self, name: str) -> Agent | None:
         return self._agents.get(name)
 

@@ -73,11 +73,14 @@ class Flows:
         except TimeoutError:
             log.warning("taking calls without knowing which phones are busy")
 
+    def phones(self, states: dict[str, str]) -> None:
+        """All phones' states, after each connection to Asterisk; see asterisk/devices.py."""
+        self.hunt.phones(states)
+        self._phones_known.set()
+
     def device(self, name: str, state: str) -> None:
-        """Asterisk's state of a phone; see asterisk/devices.py."""
+        """A phone's new state."""
         self.hunt.device(name, state)
-        # A whole list comes in one go: it is known when the loop turns.
-        asyncio.get_running_loop().call_soon(self._phones_known.set)
 
     def roster(self) -> dict[tuple[str, str], bool]:
         """Who should ring without us: (queue, agent) -> paused."""

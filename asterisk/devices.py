@@ -1,27 +1,33 @@
 """What the phones do now: Asterisk's device states, live."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .session import Session
 
 DEVICE = re.compile(r"PJSIP/([a-z0-9][a-z0-9_-]{0,39})")
 
 
-async def watch_devices(session: Session, changed: Callable[[str, str], None]) -> None:
-    """Call ``changed(endpoint, state)`` for every phone now and at each change.
+async def watch_devices(
+    session: Session,
+    phones: Callable[[dict[str, str]], None],
+    changed: Callable[[str, str], None],
+) -> None:
+    """Call ``phones`` with all states known now, then ``changed(endpoint, state)`` at each change.
 
     Returns when the session is lost. Source: AMI action DeviceStateList, event
     DeviceStateChange; states as in Asterisk: NOT_INUSE, INUSE, RINGING ...
     """
-    for answer in await session.collect("DeviceStateList"):
-        if answer.get("Event") == "DeviceStateChange":
-            _tell(answer["Device"], answer["State"], changed)
+    answers = await session.collect("DeviceStateList")
+    phones(dict(filter(None, map(_state, answers))))
     while (packet := await session.next_event()) is not None:
-        if packet["Event"] == "DeviceStateChange":
-            _tell(packet.get("Device", ""), packet.get("State", ""), changed)
+        if found := _state(packet):
+            changed(*found)
 
 
-def _tell(device: str, state: str, changed: Callable[[str, str], None]) -> None:
-    if found := DEVICE.fullmatch(device):
-        changed(found[1], state)
+def _state(packet: Mapping[str, str]) -> tuple[str, str] | None:
+    """(endpoint, state) of a DeviceStateChange that concerns a phone."""
+    if packet.get("Event") != "DeviceStateChange":
+        return None
+    found = DEVICE.fullmatch(packet.get("Device", ""))
+    return (found[1], packet.get("State", "")) if found else None

@@ -69,6 +69,7 @@ async def members(session: Session) -> Members:
 async def attend(
     port: int,
     secret: str,
+    phones: Callable[[dict[str, str]], None],
     device: Callable[[str, str], None],
     target: Callable[[], Members],
     changed: asyncio.Event,
@@ -78,7 +79,7 @@ async def attend(
     async def use(session: Session) -> None:
         keeper = asyncio.create_task(keep_equal(session, target, changed), name="roster")
         try:
-            await watch_devices(session, device)
+            await watch_devices(session, phones, device)
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)

@@ -154,3 +154,11 @@ async def test_it_moves_callers_of_a_queue_that_is_gone(clock: Clock) -> None:
     hunt.staff({"a": {"other": 0}})
     hunt.device("a", "NOT_INUSE")
     assert turn.offer.result().queue == "other"
+
+
+async def test_it_believes_asterisk_after_a_restart(clock: Clock) -> None:
+    hunt = make(clock, "a")
+    hunt.device("a", "INUSE")
+    turn = hunt.join("1", "q", 0)
+    hunt.phones({"b": "NOT_INUSE"})
+    assert turn.offer.done()
