@@ -1,9 +1,9 @@
 """SIP phones and callers for the tests: SIPp, with scenarios written from short stories.
 
-A :class:`Phone` registers like an agent's headset and answers (or does not). A
-:class:`Caller` dials the line like a trunk, presses keys and hangs up. Both are
-separate SIPp processes on loopback; each leaves a message log with the
-microsecond of every message, which is the truth that tests compare with.
+:class:`Phones` register like agents' headsets and answer (or do not). A
+:class:`Caller` dials the line like a trunk, presses keys and hangs up. Each is
+a SIPp process on loopback with a log of every message and its microsecond,
+which is the truth that tests compare with.
 """
 
 import os
@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,24 @@ m=audio [media_port] RTP/AVP 8 101
 a=rtpmap:8 PCMA/8000
 a=rtpmap:101 telephone-event/8000
 """
+EMPTY = "Content-Length: 0\n\n"
+WITH_SDP = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}"
+REPLY = """SIP/2.0 {status}
+[last_Via:]
+[last_From:]
+[last_To:]{tag}
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <{contact}>
+{body}"""
+HERE = "sip:x@[local_ip]:[local_port]"
+TAG = ";tag=p[call_number]"
+END = "</scenario>"
+LOGGED = re.compile(
+    r"^-{20,} (\d{4}-\d\d-\d\d)[ T\t]+(\d\d:\d\d:\d\d\.\d{6})\s*\n"
+    r".*?message (sent|received)[^\n]*\n\n(.*?)(?=^-{20,} \d{4}|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def sipp() -> str:
@@ -35,32 +53,23 @@ def sipp() -> str:
     return found
 
 
-def free_port() -> int:
-    """A UDP port of the loopback that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port of the loopback that is free now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def message(text: str, retransmit: bool = False) -> str:
-    retries = ' retrans="500"' if retransmit else ""
-    return f"<send{retries}><![CDATA[\n{text}\n]]></send>\n"
+@dataclass(frozen=True)
+class Message:
+    """One SIP message as logged by SIPp. ``at`` is seconds since 1970."""
 
-
-REPLY = """SIP/2.0 {status}
-[last_Via:]
-[last_From:]
-[last_To:]{tag}
-[last_Call-ID:]
-[last_CSeq:]
-Contact: <sip:{user}@[local_ip]:[local_port]>
-{body}"""
-EMPTY = "Content-Length: 0\n\n"
-WITH_SDP = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{SDP}"
-
-
-def reply(status: str, user: str = "x", body: str = EMPTY, tag: str = "") -> str:
-    return message(REPLY.format(status=status, user=user, body=body, tag=tag))
+    at: float
+    way: str  # sent or received
+    first: str  # request line or status line
+    call: str  # Call-ID
+    method: str  # of CSeq
+    text: str
 
 
 @dataclass
@@ -74,32 +83,45 @@ class Process:
         """SIPp's exit code: 0 when every call went as in its story."""
         return self.process.wait(timeout)
 
+    def succeed(self, timeout: float = 60) -> "Process":
+        """Wait, and fail with what SIPp saw unless every call went as in its story."""
+        assert self.wait(timeout) == 0, f"SIPp: a call did not go as told\n{self.tail()}"
+        return self
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
 
-    def messages(self) -> list[tuple[float, str, str]]:
-        """(seconds since 1970, "sent" or "received", first line) of every message so far."""
-        return list(_messages(self.log))
+    def tail(self) -> str:
+        seen = [f"{m.at % 1000:8.3f} {m.way:8} {m.first}" for m in self.messages()[-25:]]
+        out = self.log.with_suffix(".out").read_text("utf-8", "replace")
+        return "\n".join([*seen, *(line for line in out.splitlines() if "nexpected" in line)])
 
-    def when(self, direction: str, start: str, nth: int = 0) -> float:
-        """The time of the n-th message that begins so."""
+    def messages(self, way: str = "", start: str = "", method: str = "") -> list[Message]:
+        """The messages so far, in order: of one direction, that begin with ``start``.
+
+        ``method`` is that of CSeq: an answer belongs to an INVITE or to a BYE.
+        """
         return [
-            at for at, way, line in self.messages() if way == direction and line.startswith(start)
-        ][nth]
+            m
+            for m in _logged(self.log)
+            if way in ("", m.way) and m.first.startswith(start) and method in ("", m.method)
+        ]
+
+    def when(self, way: str, start: str, nth: int = 0, method: str = "") -> float:
+        """The time of the n-th message that begins so."""
+        return self.messages(way, start, method)[nth].at
 
 
-def _messages(log: Path) -> Iterator[tuple[float, str, str]]:
-    text = log.read_text("utf-8", "replace") if log.exists() else ""
-    pattern = re.compile(
-        r"^-{20,} (\d{4}-\d\d-\d\d)[ T\t]+(\d\d:\d\d:\d\d\.\d+)\s*\n"
-        r".*?message (sent|received)[^\n]*\n\n([^\n]*)",
-        re.MULTILINE | re.DOTALL,
-    )
-    for day, clock, way, line in pattern.findall(text):
-        at = datetime.fromisoformat(f"{day} {clock[:15]}").timestamp()
-        yield at, way, line.strip()
+def _logged(log: Path) -> Iterator[Message]:
+    text = log.read_text("latin-1") if log.exists() else ""
+    for day, clock, way, body in LOGGED.findall(text):
+        call = re.search(r"^Call-ID: *(\S+)", body, re.MULTILINE | re.IGNORECASE)
+        at = datetime.fromisoformat(f"{day} {clock}").timestamp()
+        first = body.split("\n", 1)[0].strip()
+        method = re.search(r"^CSeq: *\d+ +(\w+)", body, re.MULTILINE | re.IGNORECASE)
+        yield Message(at, way, first, call[1] if call else "", method[1] if method else "", body)
 
 
 def run(
@@ -109,20 +131,26 @@ def run(
     target: int,
     calls: int | None = 1,
     rate: float = 10,
-    extra: tuple[str, ...] = (),
+    rows: tuple[str, ...] = (),
 ) -> Process:
-    """Start SIPp with a scenario text against 127.0.0.1:``target``."""
+    """Start SIPp with a scenario text against 127.0.0.1:``target``.
+
+    ``rows`` are the values ``[field0];[field1]`` of the calls, one row after the other.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{port}-{len(list(folder.glob('*.xml')))}"
-    (folder / f"{name}.xml").write_text(scenario)
+    (folder / f"{name}.xml").write_text(scenario, "latin-1")
     log = folder / f"{name}.messages"
     command = [
         sipp(), f"127.0.0.1:{target}", "-sf", str(folder / f"{name}.xml"), "-i", "127.0.0.1",
-        "-p", str(port), "-mp", str(10_000 + port % 20_000), "-nostdin", "-trace_msg",
-        "-message_file", str(log), "-r", str(rate), "-l", "1000", *extra,
+        "-p", str(port), "-mp", str(free_port() & ~1), "-nostdin", "-trace_msg",
+        "-message_file", str(log), "-r", str(rate), "-l", "1000", "-timeout", "300",
     ]  # fmt: skip
     if calls is not None:
         command += ["-m", str(calls)]
+    if rows:
+        (folder / f"{name}.csv").write_text("\n".join(("SEQUENTIAL", *rows, "")), "latin-1")
+        command += ["-inf", str(folder / f"{name}.csv")]
     with open(folder / f"{name}.out", "wb") as out:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder
@@ -130,92 +158,99 @@ def run(
     return Process(process, log)
 
 
-@dataclass
-class Phone:
-    """An agent's phone. ``answer`` and ``talk`` are milliseconds.
+def message(text: str, retransmit: bool = False) -> str:
+    retries = ' retrans="500"' if retransmit else ""
+    return f"<send{retries}><![CDATA[\n{text}\n]]></send>\n"
 
-    ``answer=None`` lets it ring; ``reject`` is a status line; ``talk=None``
-    waits for the other side to hang up.
+
+def reply(status: str, body: str = EMPTY, tag: str = "", contact: str = HERE) -> str:
+    return message(REPLY.format(status=status, body=body, tag=tag, contact=contact))
+
+
+@dataclass
+class Phones:
+    """The phones of some agents, all alike. ``answer`` and ``talk`` are milliseconds.
+
+    ``answer=None`` lets them ring; ``reject`` is a status line, ``forward`` the
+    Contact that a 302 names; ``talk=None`` waits for the other side to hang up.
     """
 
-    name: str
-    password: str
+    logins: Mapping[str, str]  # name -> password
     server: int
     folder: Path
     answer: int | None = 500
     talk: int | None = None
     reject: str = ""
+    forward: str = HERE
     port: int = field(default_factory=free_port)
     process: Process | None = None
 
-    def register(self, expires: int = 600) -> None:
-        """REGISTER with digest authentication; raises when it is refused."""
+    def register(self, expires: int = 600) -> Process:
+        """REGISTER all with digest authentication."""
         text = HEAD
-        for number, authentication in (
-            (1, ""),
-            (2, "[authentication username={0} password={1}]\n"),
-        ):
+        for number in (1, 2):
             text += message(
                 f"REGISTER sip:[remote_ip]:[remote_port] SIP/2.0\n"
                 f"Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\n"
-                f"From: <sip:{self.name}@[remote_ip]>;tag=r[call_number]\n"
-                f"To: <sip:{self.name}@[remote_ip]>\nCall-ID: [call_id]\nCSeq: {number} REGISTER\n"
-                f"Contact: <sip:{self.name}@[local_ip]:[local_port]>\nMax-Forwards: 70\n"
-                f"Expires: {expires}\n{authentication.format(self.name, self.password)}{EMPTY}",
+                f"From: <sip:[field0]@[remote_ip]>;tag=r[call_number]\n"
+                f"To: <sip:[field0]@[remote_ip]>\nCall-ID: [call_id]\nCSeq: {number} REGISTER\n"
+                f"Contact: <sip:[field0]@[local_ip]:[local_port]>\nMax-Forwards: 70\n"
+                f"Expires: {expires}\n" + ("[field1]\n" if number == 2 else "") + EMPTY,
                 retransmit=True,
             )
-            text += (
-                '<recv response="401" auth="true"/>\n'
-                if number == 1
-                else '<recv response="200"/>\n'
-            )
-        assert run(text + "</scenario>", self.folder, self.port, self.server).wait(20) == 0
+            wanted = '"401" auth="true"' if number == 1 else '"200"'
+            text += f"<recv response={wanted}/>\n"
+        rows = tuple(
+            f"{name};[authentication username={name} password={password}]"
+            for name, password in self.logins.items()
+        )
+        count = len(rows)
+        return run(text + END, self.folder, self.port, self.server, count, 50, rows)
 
-    def start(self, calls: int | None = None) -> "Phone":
+    def start(self) -> "Phones":
         """Register, then serve calls until stopped."""
-        self.register()
-        self.process = run(self._story(), self.folder, self.port, self.server, calls)
+        self.register().succeed(20)
+        self.process = run(self.story(), self.folder, self.port, self.server, None)
         return self
 
     def stop(self) -> None:
         if self.process:
             self.process.stop()
 
-    def dial(self, code: str) -> None:
-        """Call a feature code from this phone (its own SIPp on another port) to its end."""
-        caller = Caller(self.server, code, self.folder, user=self.name, password=self.password)
-        assert caller.start().wait(40) == 0
+    @property
+    def log(self) -> Process:
+        assert self.process, "these phones do not serve calls"
+        return self.process
 
-    def _story(self) -> str:
+    def story(self) -> str:
+        """The scenario: one dialog for each ring; OPTIONS are answered at any time."""
         text = HEAD + '<recv request="OPTIONS" optional="true" next="1"/>\n'
         text += '<recv request="INVITE" rrs="true"><action>'
         text += '<ereg regexp=".*" search_in="hdr" header="From:" assign_to="1"/>'
         text += '<ereg regexp=".*" search_in="hdr" header="To:" assign_to="2"/></action></recv>\n'
-        tag = ";tag=p[call_number]"
         if self.reject:
-            text += reply(self.reject, self.name, tag=tag) + '<recv request="ACK" next="2"/>\n'
+            text += reply(self.reject, tag=TAG, contact=self.forward)
+            text += '<recv request="ACK" next="2"/>\n'
         else:
-            text += reply("180 Ringing", self.name, tag=tag)
-            text += self._answer(tag)
-        text += '<label id="1"/>\n' + reply("200 OK", self.name) + '<label id="2"/>\n'
-        return text + '<Reference variables="1,2"/>\n</scenario>'
+            text += reply("180 Ringing", tag=TAG) + self._answer()
+        text += '<label id="1"/>\n' + reply("200 OK") + '<label id="2"/>\n'
+        return text + f'<Reference variables="1,2"/>\n{END}'
 
-    def _answer(self, tag: str) -> str:
+    def _answer(self) -> str:
         cancelled = (
             '<label id="3"/>\n' + reply("200 OK") + reply487() + '<recv request="ACK" next="2"/>\n'
         )
         if self.answer is None:
             return '<recv request="CANCEL"/>\n' + cancelled
         text = f'<recv request="CANCEL" timeout="{self.answer}" ontimeout="4"/>\n' + cancelled
-        text += '<label id="4"/>\n' + reply("200 OK", self.name, WITH_SDP, tag)
-        text += '<recv request="ACK"/>\n'
+        text += '<label id="4"/>\n' + reply("200 OK", WITH_SDP, TAG) + '<recv request="ACK"/>\n'
         if self.talk is None:
             return text + '<recv request="BYE"/>\n' + reply("200 OK") + '<nop next="2"/>\n'
         text += f'<recv request="BYE" timeout="{self.talk}" ontimeout="5"/>\n' + reply("200 OK")
         text += '<nop next="2"/>\n<label id="5"/>\n'
         text += message(
             "BYE [next_url] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\n"
-            f"From: [$2]{tag}\nTo: [$1]\nCall-ID: [call_id]\nCSeq: 90 BYE\n"
+            f"From: [$2]{TAG}\nTo: [$1]\nCall-ID: [call_id]\nCSeq: 90 BYE\n"
             f"Max-Forwards: 70\n{EMPTY}",
             retransmit=True,
         )
@@ -235,7 +270,9 @@ def reply487() -> str:
 class Caller:
     """Somebody who calls. ``story`` is a list of steps after the answer:
 
-    ``("pause", ms)``, ``("key", "1")``, ``("bye",)`` or ``("until-bye", ms)``.
+    ``("pause", ms)``, ``("key", "1")``, ``("bye",)``, ``("until-bye", ms)``,
+    ``("bye-after", ms)``; ``("pause", "[field0]")`` takes the call's row of ``rows``.
+    ``refused`` is the final status that is expected instead of an answer.
     """
 
     server: int
@@ -246,14 +283,15 @@ class Caller:
     user: str = "0612345678"
     display: str = "Caller"
     password: str = ""
+    refused: str = ""
     calls: int = 1
     rate: float = 10
+    rows: tuple[str, ...] = ()
 
     def start(self) -> Process:
         return run(
-            self.text(), self.folder, self.port, self.server, self.calls, self.rate,
-            ("-timeout", "300"),
-        )  # fmt: skip
+            self.text(), self.folder, self.port, self.server, self.calls, self.rate, self.rows
+        )
 
     def _request(self, method: str, sequence: int, body: str, in_dialog: bool = True) -> str:
         uri = "[next_url]" if in_dialog else f"sip:{self.number}@[remote_ip]:[remote_port]"
@@ -269,7 +307,11 @@ class Caller:
 
     def text(self) -> str:
         """The scenario."""
-        text = HEAD + message(self._request("INVITE", 1, WITH_SDP, False), retransmit=True)
+        text = HEAD
+        if self.rows:
+            text += '<nop><action><assignstr assign_to="8" value="[field0]"/>'
+            text += '<todouble assign_to="9" variable="8"/></action></nop>\n'
+        text += message(self._request("INVITE", 1, WITH_SDP, False), retransmit=True)
         sequence = 1
         if self.password:
             login = f"[authentication username={self.user} password={self.password}]\n"
@@ -277,10 +319,14 @@ class Caller:
             text += message(self._ack(1))
             text += message(self._request("INVITE", 2, login + WITH_SDP, False), retransmit=True)
             sequence = 2
-        text += '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
+        text += '<recv response="100" optional="true"/>\n'
+        if self.refused:
+            text += f'<recv response="{self.refused}"/>\n' + message(self._ack(sequence))
+            return text + END
+        text += '<recv response="180" optional="true"/>\n'
         text += '<recv response="183" optional="true"/>\n<recv response="200" rrs="true"/>\n'
         text += message(self._request("ACK", sequence, EMPTY))
-        return text + self._steps(sequence) + "</scenario>"
+        return text + self._steps(sequence) + END
 
     def _ack(self, sequence: int) -> str:
         """The ACK of a refusal is part of its transaction (RFC 3261 section 17.1.1.3)."""
@@ -294,6 +340,8 @@ class Caller:
         for step in self.story:
             sequence += 1
             match step:
+                case ("pause", "[field0]"):
+                    text += '<pause variable="9"/>\n'
                 case ("pause", milliseconds):
                     text += f'<pause milliseconds="{milliseconds}"/>\n'
                 case ("key", key):
@@ -313,4 +361,6 @@ class Caller:
                     text += message(self._request("BYE", sequence, EMPTY), retransmit=True)
                     text += f'<recv response="200"/>\n<label id="{label + 1}"/>\n'
                     label += 2
+                case _:
+                    raise ValueError(f"no such step: {step}")
         return text

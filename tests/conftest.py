@@ -1,0 +1,51 @@
+"""The release under test, lines for the tests with real calls, and what is shown on a failure."""
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from decroche.asterisk.release import Release, default_home, find_release
+
+from .live import LiveLine
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+Open = Callable[[str, Mapping[str, Sequence[str]]], LiveLine]
+
+
+@pytest.fixture(scope="session")
+def release() -> Release:
+    own = CHECKOUT / ".local/pbx"
+    home = own if own.exists() and "DECROCHE_PBX" not in os.environ else default_home()
+    found = find_release(home)
+    if found is None:
+        pytest.fail("no Asterisk here: run ./run pbx install")
+    os.environ.setdefault("DECROCHE_PBX", str(home))  # for the services, which look there
+    return found
+
+
+@pytest.fixture(scope="module")
+def open_line(release: Release) -> Iterator[Open]:
+    """Makes lines; they end with the module, whatever happens in it."""
+    made: list[LiveLine] = []
+
+    def open_(text: str, agents: Mapping[str, Sequence[str]]) -> LiveLine:
+        made.append(LiveLine(release, text, agents))
+        return made[-1]
+
+    yield open_
+    for line in made:
+        line.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for line in item.funcargs.values():
+            if isinstance(line, LiveLine):
+                report.sections.append(("the line", line.report()))
+    return report
