@@ -12,10 +12,10 @@ QUICK = 5.0  # seconds for a command that Asterisk carries out at once
 SPEECH = 180.0  # seconds for a sentence at most
 TALK = 12 * 3600.0  # seconds for a conversation at most
 
-# Dial(): m music for the caller, g come back when the agent hangs up, i and I follow
-# neither a forwarding nor an identity that the agent's phone sends, c a cancelled ring
-# is no missed call on the phone.
-DIAL = "mgiIc"
+# Dial(): m music for the caller, g come back when the agent hangs up, i and I follow neither
+# a forwarding nor an identity that the agent's phone sends. Not c: every ring that ends would
+# carry the cause "answered elsewhere", and a missed one could not be told apart.
+DIAL = "mgiI"
 
 
 class AgiWire(Protocol):
