@@ -53,6 +53,8 @@ class Board:
                 self.lost = self.lost or event.at
             elif event.kind == kinds.PBX_CONNECTED:
                 self.lost = None
+            elif event.kind in kinds.PEOPLE_KINDS:
+                self._all = True
             else:
                 self._people = True
 

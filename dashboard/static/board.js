@@ -76,8 +76,8 @@ function isBack() {
 
 // A refused stream is closed by the browser for good: signed out, or a server that starts.
 async function refused() {
-  const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
-  if (answer?.type === "opaqueredirect") location.reload();
+  const answer = await fetch(location.href, { method: "HEAD" }).catch(() => null);
+  if (answer?.status === 401) location.reload(); // to the sign-in page
   else again = setTimeout(connect, 1000 + Math.random() * 2000);
 }
 

@@ -29,7 +29,8 @@ async function load(address, parts, push) {
 
 function search() {
   const words = box.value.trim();
-  return load(words ? `/sheets?q=${encodeURIComponent(words)}` : "/sheets", ["results"]);
+  const query = words ? `?q=${encodeURIComponent(words)}` : "";
+  return load(location.pathname + query, ["results"]); // what is being read stays
 }
 
 async function open(link) {
