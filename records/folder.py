@@ -46,5 +46,5 @@ class Folder:
 
     @property
     def cel(self) -> Path:
-        """Channel event log, written by Asterisk itself (cel_sqlite3_custom)."""
-        return self.pbx / "log" / "cel.db"
+        """Channel event log, written by Asterisk itself (cel_sqlite3_custom: the only name that Asterisk 20 knows)."""
+        return self.pbx / "log" / "master.db"
