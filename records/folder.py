@@ -46,5 +46,8 @@ class Folder:
 
     @property
     def cel(self) -> Path:
-        """Channel event log, written by Asterisk itself (cel_sqlite3_custom: the only name that Asterisk 20 knows)."""
+        """Channel event log, written by Asterisk itself (cel_sqlite3_custom).
+
+        The name is the only one that Asterisk 20 knows.
+        """
         return self.pbx / "log" / "master.db"
