@@ -1,8 +1,9 @@
 """The sentences of the line as sound files: drafts by speech synthesis.
 
 A draft is made again when its text changes; a file that somebody recorded (no
-entry in drafts.json) is never touched. Without an engine, or when it fails, a
-sentence falls back to a sound that Asterisk brings along: never silence.
+entry in drafts.json, or of another kind than the draft) is never touched, and
+wins over the draft. Without an engine, or when it fails, a sentence falls back
+to a sound that Asterisk brings along: never silence.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -58,18 +59,28 @@ def prepare(
     poor = []
     for done, (name, text) in enumerate(sorted(texts.items()), 1):
         mark = hashlib.sha256(f"{language}\n{SPEED}\n{text}".encode()).hexdigest()
+        _yield_to_recording(folder, name, drafts)
         if name not in drafts and _exists(folder, name):
             continue  # recorded by somebody
         if drafts.get(name) != mark or not _exists(folder, name):
             if _draft(release, folder, name, text, language):
                 drafts[name] = mark
             else:
-                drafts[name] = "fallback"
-                _fall_back(release, folder, name, language)
+                drafts[name] = _fall_back(release, folder, name, language)
                 poor.append(name)
         progress(done, len(texts))
     _write(folder, drafts)
     return poor
+
+
+def _yield_to_recording(folder: Path, name: str, drafts: dict[str, str]) -> None:
+    """Forget our own sound when somebody put one of another kind beside it."""
+    kind, _, _ = drafts.get(name, "").rpartition(" fallback")
+    ours = (kind,) if kind else FORMATS
+    if name in drafts and _exists(folder, name, [kind for kind in ANY if kind not in ours]):
+        for kind in ours:
+            (folder / f"{name}.{kind}").unlink(missing_ok=True)
+        del drafts[name]
 
 
 def missing(folder: Path, names: Mapping[str, str]) -> list[str]:
@@ -77,8 +88,8 @@ def missing(folder: Path, names: Mapping[str, str]) -> list[str]:
     return [name for name in names if not _exists(folder, name)]
 
 
-def _exists(folder: Path, name: str) -> bool:
-    return any((folder / f"{name}.{kind}").is_file() for kind in ANY)
+def _exists(folder: Path, name: str, kinds: Iterable[str] = ANY) -> bool:
+    return any((folder / f"{name}.{kind}").is_file() for kind in kinds)
 
 
 def _draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
@@ -98,6 +109,8 @@ def _draft(release: Release, folder: Path, name: str, text: str, language: str) 
                 return False
         for kind in FORMATS:
             (Path(scratch) / f"{name}.{kind}").replace(folder / f"{name}.{kind}")
+    for kind in set(ANY) - set(FORMATS):
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)  # a fallback from before
     return True
 
 
@@ -120,15 +133,17 @@ def _run(release: Release, program: str, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-def _fall_back(release: Release, folder: Path, name: str, language: str) -> None:
+def _fall_back(release: Release, folder: Path, name: str, language: str) -> str:
+    """Put one of Asterisk's own sounds in a sentence's place; returns its mark in drafts.json."""
     for kind in FORMATS:
         (folder / f"{name}.{kind}").unlink(missing_ok=True)
     core = FALLBACK.get(name, "beep")
     for sounds in (release.sounds / language, release.sounds / "en"):
         for path in sorted(sounds.glob(f"{core}.*")):
             shutil.copy(path, folder / f"{name}{path.suffix}")
-            return
+            return f"{path.suffix[1:]} fallback"
     log.error("no sound at all", prompt=name)
+    return " fallback"
 
 
 def _drafts(folder: Path) -> dict[str, str]:
