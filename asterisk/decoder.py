@@ -45,9 +45,12 @@ class Decoder:
             return {}
         packet: Packet = {}
         for line in part.decode("utf-8", "replace").split("\r\n", HEADERS)[:HEADERS]:
-            name, colon, value = line.partition(":")
-            if colon and name not in packet:
-                packet[name] = value[1:] if value.startswith(" ") else value
+            # As Asterisk writes them; anything else ends its name at the first colon.
+            name, found, value = line.partition(": ")
+            if not found or ":" in name:
+                name, found, value = line.partition(":")
+            if found and name not in packet:
+                packet[name] = value
         return packet
 
 
