@@ -1,0 +1,96 @@
+"""What happened, as Asterisk itself wrote it down: the channel event log of a benchmark.
+
+Times are Asterisk's, when each thing happened, however late the record was written.
+"""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Story:
+    """One call. Times are seconds since 1970, 0 for what did not happen."""
+
+    arrived: float = 0
+    answered: float = 0  # an agent entered the bridge
+    ended: float = 0  # the caller's channel is gone
+    fell_back: bool = False
+
+
+@dataclass
+class Phone:
+    """What one agent's phone did: (time, "rang" or "free"), in order."""
+
+    events: list[tuple[float, str]] = field(default_factory=list)
+
+
+class Cel:
+    """The records of one line, from ``mark()`` on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._after = 0
+
+    def mark(self) -> None:
+        """Forget what is there so far."""
+        self._after = self._ask("SELECT coalesce(max(rowid), 0) FROM cel")[0][0]
+
+    def count(self, event: str, channel: str) -> int:
+        sql = "SELECT count(*) FROM cel WHERE rowid > ? AND eventtype = ? AND channel GLOB ?"
+        found: int = self._ask(sql, self._after, event, channel)[0][0]
+        return found
+
+    def wait_for(self, calls: int, seconds: float) -> None:
+        """Until the ends of so many calls are written down, or nothing comes any more."""
+        end, before = time.monotonic() + seconds, -1
+        while time.monotonic() < end:
+            ended = self.count("HANGUP", "PJSIP/trunk-*")
+            if ended >= calls and ended == before:
+                return
+            before = ended
+            time.sleep(0.2)
+
+    def stories(self) -> list[Story]:
+        """The calls, in order of arrival."""
+        calls: dict[str, Story] = {}
+        for event, at, channel, linked in self._rows():
+            story = calls.setdefault(linked, Story())
+            theirs = channel.startswith("PJSIP/trunk-")
+            if event == "CHAN_START" and theirs:
+                story.arrived = at
+            elif event == "BRIDGE_ENTER" and not theirs:
+                story.answered = story.answered or at
+            elif event == "HANGUP" and theirs:
+                story.ended = at
+            elif event == "call.fellback":
+                story.fell_back = True
+        return sorted((s for s in calls.values() if s.arrived), key=lambda s: s.arrived)
+
+    def phones(self) -> dict[str, Phone]:
+        """The agents' phones by name."""
+        found: dict[str, Phone] = {}
+        for event, at, channel, _ in self._rows():
+            if channel.startswith("PJSIP/trunk-") or event not in ("CHAN_START", "HANGUP"):
+                continue
+            name = channel.removeprefix("PJSIP/").rpartition("-")[0]
+            what = "rang" if event == "CHAN_START" else "free"
+            found.setdefault(name, Phone()).events.append((at, what))
+        return found
+
+    def _rows(self) -> Sequence[tuple[str, float, str, str]]:
+        sql = """SELECT eventtype, CAST(eventtime AS REAL), channel, linkedid FROM cel
+            WHERE rowid > ? ORDER BY CAST(eventtime AS REAL), rowid"""
+        return self._ask(sql, self._after)
+
+    def _ask(self, sql: str, *values: object) -> list[tuple[str, float, str, str]]:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10)) as db:
+            try:
+                return db.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:  # Asterisk makes the table at its first call
+                if "no such table" in str(error):
+                    return [(0, 0, "", "")] if "count(" in sql or "max(" in sql else []  # type: ignore[list-item]
+                raise
