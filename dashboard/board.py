@@ -16,6 +16,7 @@ from .clock import midnight
 from .settings import DAY_PAUSE, IN_TIME, SLOT_MINUTES
 from .state import Day, State, agent_of, call_of, slot_of
 
+RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
 COUNTED = {kinds.ARRIVED, kinds.ANSWERED, kinds.ENDED}  # these change the day's figures
 
 
@@ -47,7 +48,7 @@ class Board:
             self.seq = event.seq
             if event.kind in kinds.CALL_KINDS:
                 self._calls.add(event.call)
-                self._people |= event.kind.startswith("offer.") or event.kind in COUNTED
+                self._people |= event.kind in RUNG
                 self._day |= event.kind in COUNTED
             elif event.kind == kinds.PBX_LOST:
                 self.lost = self.lost or event.at

@@ -1,9 +1,11 @@
 """From the state to pieces of HTML by element id, in one language.
 
 Durations stay empty in the pieces (clock.py fills them), so that two paintings of the same
-facts are the same text, and only what changed is sent.
+facts are the same text, and only what changed is sent. A piece whose facts are those of last
+time is not even painted again.
 """
 
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +16,11 @@ from ..hotline import Hotline
 from ..records.events import instant
 from . import chart, clock
 from .settings import CALLS_SHOWN
-from .state import Agent, Call, State
+from .state import Agent, Call, Queue, State
 from .words import Words
 
 Pieces = dict[str, str]
-
-FIGURES = ("fig-waiting", "fig-talking", "fig-free", "fig-today", "fig-unanswered")
+Piece = tuple[str, object, Callable[[], object]]  # id, facts, how it is painted
 
 
 class Painter:
@@ -27,71 +28,77 @@ class Painter:
 
     def __init__(self, environment: Environment, words: Words) -> None:
         self.words = words
-        self._paint: Any = environment.get_template("pieces.html").make_module(
+        self._template: Any = environment.get_template("pieces.html").make_module(
             {"t": words, "shown": CALLS_SHOWN}
         )
-        self._rows: dict[str, tuple[tuple[Call, str, str], str]] = {}
-        self._pills: dict[str, tuple[Agent, str]] = {}
+        self._painted: dict[str, tuple[object, str]] = {}
 
     def pieces(self, state: State) -> Pieces:
         """Everything that may change, in the order of the page."""
-        painted = {
-            "opening": self.opening(state.hotline, state.now),
-            "trouble": str(self._paint.trouble(state)),
-        }
-        painted |= {name: str(self._paint.figure(name, state)) for name in FIGURES}
-        painted["calls-empty"] = str(self._paint.nobody_calls(state))
-        painted["calls-more"] = str(self._paint.more(len(state.calls)))
-        painted |= self.calls(state)
-        painted |= self.queues(state)
-        painted |= {"chart": self.chart(state)}
-        painted |= {
-            "agents-online": str(self._paint.online(state)),
-            "agents-empty": str(self._paint.nobody_online(state)),
-        }
-        return painted | self.agents(state)
-
-    def calls(self, state: State) -> Pieces:
-        """A row per call; one whose facts are those of last time is not painted again."""
         painted = {}
-        for call in sorted(state.calls.values(), key=lambda call: call.order):
-            queue, agent = state.queue_label(call.queue), state.agent_label(call.agent)
-            known = self._rows.get(call.id)
-            if known is None or known[0] != (call, queue, agent):
-                row = str(self._paint.call(call, queue, agent, self._since(call.since, state)))
-                known = ((call, queue, agent), row)
-            painted[call.id] = known
-        self._rows = painted
-        return {id: row for id, (_, row) in painted.items()}
-
-    def agents(self, state: State) -> Pieces:
-        painted = {}
-        for agent in sorted(state.agents.values(), key=lambda agent: agent.order):
-            if agent.group != "away":
-                known = self._pills.get(agent.id)
-                if known is None or known[0] != agent:
-                    known = (agent, str(self._paint.agent(agent, agent.since // 1000)))
-                painted[agent.id] = known
-        self._pills = painted
-        return {id: pill for id, (_, pill) in painted.items()}
-
-    def queues(self, state: State) -> Pieces:
-        painted = {}
-        for queue in state.queues():
-            oldest = self._since(queue.oldest, state) if queue.oldest else ""
-            painted[f"queue-{queue.name}"] = str(self._paint.queue(queue, oldest))
-        return painted
-
-    def chart(self, state: State) -> str:
-        local = instant(state.now).astimezone(state.hotline.zone)
-        drawn = chart.chart(state.day.slots, state.hotline, local)
-        return str(self._paint.chart(drawn, chart.WIDTH, chart.HEIGHT))
+        for id, facts, paint in self._plan(state):
+            known = self._painted.get(id)
+            if known is None or known[0] != facts:
+                known = (facts, str(paint()))
+            painted[id] = known
+        self._painted = painted
+        return {id: html for id, (_, html) in painted.items()}
 
     def opening(self, hotline: Hotline, at: int) -> str:
-        now = instant(at)
-        change = hotline.next_change(now)
-        when = self._when(change.astimezone(hotline.zone), now) if change else ""
-        return str(self._paint.opening(hotline.is_open(now), when))
+        """The pill that says whether the line is open, and until when."""
+        return str(self._template.opening(*self._open_until(hotline, at)))
+
+    def _plan(self, state: State) -> Iterator[Piece]:
+        paint, day, online = self._template, state.day, state.online
+        until = self._open_until(state.hotline, state.now)
+        yield "opening", until, lambda: paint.opening(*until)
+        yield "trouble", (state.lost, state.trouble), lambda: paint.trouble(state)
+        figures = {
+            "fig-waiting": (len(state.waiting), state.oldest),
+            "fig-talking": (state.talking, day.median),
+            "fig-free": (state.count("free"), online, state.count("paused", "resting")),
+            "fig-today": day.figures,
+            "fig-unanswered": day.figures,
+        }
+        for id, facts in figures.items():
+            yield id, facts, lambda id=id: paint.figure(id, state)  # type: ignore[misc]
+        free = (state.number, state.count("free"))
+        yield "calls-empty", free, lambda: paint.nobody_calls(state)
+        yield "calls-more", len(state.calls), lambda: paint.more(len(state.calls))
+        for call in sorted(state.calls.values(), key=lambda call: call.order):
+            yield self._call(call, state)
+        for queue in state.queues():
+            yield self._queue(queue, state)
+        yield "chart", (day.slots, day.began, state.hotline), lambda: self._chart(state)
+        yield "agents-online", online, lambda: paint.online(state)
+        yield "agents-empty", (len(state.agents), online), lambda: paint.nobody_online(state)
+        for agent in sorted(state.agents.values(), key=lambda agent: agent.order):
+            if agent.group != "away":
+                yield self._agent(agent)
+
+    def _call(self, call: Call, state: State) -> Piece:
+        queue, agent = state.queue_label(call.queue), state.agent_label(call.agent)
+        zone = state.hotline.line.timezone
+
+        def paint() -> object:
+            return self._template.call(call, queue, agent, self._since(call.since, state))
+
+        return call.id, (call, queue, agent, zone), paint
+
+    def _queue(self, queue: Queue, state: State) -> Piece:
+        def paint() -> object:
+            oldest = self._since(queue.oldest, state) if queue.oldest else ""
+            return self._template.queue(queue, oldest)
+
+        return f"queue-{queue.name}", queue, paint
+
+    def _agent(self, agent: Agent) -> Piece:
+        return agent.id, agent, lambda: self._template.agent(agent, agent.since // 1000)
+
+    def _chart(self, state: State) -> object:
+        local = instant(state.now).astimezone(state.hotline.zone)
+        drawn = chart.chart(state.day.slots, state.hotline, local)
+        return self._template.chart(drawn, chart.WIDTH, chart.HEIGHT)
 
     def _since(self, at: int, state: State) -> Markup:
         """A time element that the page counts; its exact local time shows on hover."""
@@ -100,6 +107,12 @@ class Painter:
             at // 1000,
             self.words("since", at=clock.exact(at, state.hotline.zone)),
         )
+
+    def _open_until(self, hotline: Hotline, at: int) -> tuple[bool, str]:
+        now = instant(at)
+        change = hotline.next_change(now)
+        when = self._when(change.astimezone(hotline.zone), now) if change else ""
+        return hotline.is_open(now), when
 
     def _when(self, at: datetime, now: datetime) -> str:
         """ "18 h" today, "demain 9 h", "lundi 9 h"; ``at`` is local."""

@@ -1,8 +1,9 @@
 """The live stream: what changed is painted once per language and written to every follower.
 
 1. One task follows the journal; an event marks what it touched (board.py).
-2. A patch goes out at once when the last one is PAUSE ago, else when it is: a burst becomes
-   at most ten patches a second, a single event waits for nothing.
+2. A patch goes out at once, or, in a burst, as soon as the pauses of those before it are over
+   but for one: ten patches a second at most, and a single event waits for nothing, even
+   right behind another.
 3. The state is painted per language and compared with what was sent last. What differs
    becomes one message, framed for SSE and for HTTP, the same bytes for all.
 4. The bytes go straight to the transports. Who does not read is dropped when UNSENT_MAX bytes
@@ -94,7 +95,7 @@ class Stream:
         self._alive = alive
         self._editions: dict[str, Edition] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._next = 0.0  # loop time before which no patch goes out
+        self._rested = 0.0  # loop time at which the pauses of all patches so far are over
         self._closing = False
 
     @property
@@ -197,14 +198,14 @@ class Stream:
                 self.end(session)
 
     def _soon(self) -> None:
-        """Patch now, or as soon as the pause after the last patch is over."""
+        """Patch now, or when no more than one pause is still to be kept."""
         if self._timer or self._closing:
             return
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._next:
+        if loop.time() >= self._rested - PAUSE:
             self._patch()
         else:
-            self._timer = loop.call_at(self._next, self._patch)
+            self._timer = loop.call_at(self._rested - PAUSE, self._patch)
 
     def _patch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -220,7 +221,8 @@ class Stream:
             return
         for edition in followed:
             self._send_changes(edition)
-        self._next = began + max(PAUSE, PAUSE_COSTS * (loop.time() - began))
+        pause = max(PAUSE, PAUSE_COSTS * (loop.time() - began))
+        self._rested = max(self._rested, began) + pause
 
     def _send_changes(self, edition: Edition) -> None:
         before, edition.pieces = edition.pieces, edition.painter.pieces(self.board.state)
