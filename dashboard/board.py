@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ..hotline import Hotline
 from ..records import kinds, views
 from ..records.events import MICRO, Event, instant, now
-from ..records.store import last_seq
+from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
 from .settings import DAY_PAUSE, IN_TIME, SLOT_MINUTES
@@ -43,8 +43,10 @@ class Board:
         self.state = State(hotline=hotline(), now=at, day=self._read_day(at))
 
     def note(self, events: Sequence[Event]) -> None:
-        """Remember what these events touched."""
+        """Remember what these events touched; what was noted before is passed over."""
         for event in events:
+            if event.seq <= self.seq:
+                continue
             self.seq = event.seq
             if event.kind in kinds.CALL_KINDS:
                 self._calls.add(event.call)
@@ -58,6 +60,11 @@ class Board:
                 self._all = True
             else:
                 self._people = True
+
+    def catch_up(self) -> None:
+        """Note what is committed already, without waiting for the journal to tell."""
+        while events := list(read(self._connection, self.seq)):
+            self.note(events)
 
     def forget(self) -> None:
         """Read everything again at the next refresh."""

@@ -234,6 +234,7 @@ class Stream:
     def _current(self, language: str) -> Edition:
         """An edition that is up to date. Followers who are there already lose nothing."""
         edition = self._edition(language)
+        self.board.catch_up()
         self.board.refresh(now())
         if edition.followers:
             self._send_changes(edition)
