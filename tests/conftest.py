@@ -1,5 +1,6 @@
 """The release under test, lines for the tests with real calls, and what is shown on a failure."""
 
+import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 Open = Callable[[str, Mapping[str, Sequence[str]]], LiveLine]
 
 
+def home_here() -> Path:
+    """Where Asterisk is: DECROCHE_PBX, else that of this checkout, else the user's."""
+    own = CHECKOUT / ".local/pbx"
+    return own if own.exists() and "DECROCHE_PBX" not in os.environ else default_home()
+
+
 @pytest.fixture(scope="session")
 def release() -> Release:
-    own = CHECKOUT / ".local/pbx"
-    home = own if own.exists() and "DECROCHE_PBX" not in os.environ else default_home()
+    home = home_here()
     found = find_release(home)
     if found is None:
         pytest.fail("no Asterisk here: run ./run pbx install")
@@ -34,9 +40,27 @@ def open_line(release: Release) -> Iterator[Open]:
         made.append(LiveLine(release, text, agents))
         return made[-1]
 
-    yield open_
-    for line in made:
-        line.end()
+    with contextlib.ExitStack() as stack:
+        yield open_
+        for line in made:
+            stack.callback(line.end)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of this ran against real parts."""
+    done = [
+        report
+        for status in ("passed", "failed")
+        for report in terminalreporter.getreports(status)
+        if report.when == "call"
+    ]
+    real = sum("pbx" in report.keywords for report in done)
+    browser = sum("browser" in report.keywords for report in done)
+    found = find_release(home_here()) if real else None
+    name = f"Asterisk {found.version}" if found else "Asterisk"
+    terminalreporter.write_sep("=", "real parts")
+    real_parts = f"{real} ran against a real {name}, {browser} drove a real Chromium"
+    terminalreporter.write_line(f"of {len(done)} tests {real_parts}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -165,6 +165,9 @@ class LiveLine:
                 process.wait(5)
 
     def end(self) -> None:
+        """End all that was started; may be called twice."""
+        if not self.base.exists():
+            return
         for process in self.processes:
             process.stop()
         self.stop_services()
@@ -234,18 +237,19 @@ class LiveLine:
     def channels(self) -> int:
         return self.pbx.status().channels
 
-    def until_quiet(self, seconds: float = 5.0) -> None:
-        """No channel is left ``seconds`` after everybody hung up, and all of it is recorded."""
+    def until_quiet(self, seconds: float = 5.0, calls: int = 0) -> None:
+        """No channel is left ``seconds`` after everybody hung up, and all of it is recorded.
+
+        Asterisk writes its record a moment later: ``calls`` is how many it must hold at least.
+        """
         until(lambda: not self.channels(), seconds, "no channel left")
         if "recorder" in self.services:
-            self.until_recorded()
+            until(lambda: self.recorded(calls), 5, "all calls to be recorded")
 
-    def until_recorded(self) -> None:
-        """Every call of the channel event log has its row, closed."""
+    def recorded(self, calls: int = 0) -> bool:
+        """Whether every call of the channel event log has its row, closed."""
         count = "SELECT count(*) AS n FROM calls WHERE ended IS NOT NULL"
-        until(
-            lambda: self.rows(count)[0]["n"] >= len(self.arrivals()), 5, "all calls to be recorded"
-        )
+        return int(self.rows(count)[0]["n"]) >= max(calls, len(self.arrivals()))
 
     def arrivals(self) -> list[dict[str, Any]]:
         """Inbound calls, by Asterisk's own account."""
@@ -288,6 +292,8 @@ class LiveLine:
 
     def report(self) -> str:
         """What a person wants to see after a failure."""
+        if not self.folder.database.exists():
+            return "the line has ended"
         texts = [f"{part} exited: {p.poll()}" for part, p in self.services.items()]
         texts += [f"--- {part}\n{self.log(part)}" for part in ("flows", "recorder", "dashboard")]
         texts.append(

@@ -91,7 +91,7 @@ def test_it_records_the_story_of_a_call_as_it_was(line: LiveLine) -> None:
         first.succeed(20)
         caller.succeed(40)
         until(lambda: kinds.ENDED in follower.kinds_of(second), 5)
-    line.until_quiet()
+    line.until_quiet(calls=2)
 
     rows = line.calls()
     assert [row["outcome"] for row in rows] == ["answered", "answered"]

@@ -38,7 +38,7 @@ def line(open_line: Open) -> LiveLine:
     callers.succeed(90)
     hasty.succeed(90)
     assert time.monotonic() - began < 45, "the line did not keep up"
-    line.until_quiet()
+    line.until_quiet(calls=PATIENT + HASTY)
     return line
 
 
