@@ -71,13 +71,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse foreign forms, find out who asks, and check the route's roles."""
     check_origin(request)
     route = request.match_info.route
+    account = request[ACCOUNT] = request.app[SESSIONS].find(request)
     if request.match_info.http_exception is not None:
         raise request.match_info.http_exception  # 404 or 405: there is no such route
     roles = request.app[ROLES].get(route)
     if roles is None:
         log.error("a route has no role", route=_route_name(request))
         raise web.HTTPForbidden
-    account = request[ACCOUNT] = request.app[SESSIONS].find(request)
     if roles and account is None:
         raise _ask_to_sign_in(request)
     if roles and account and not roles & account.roles:

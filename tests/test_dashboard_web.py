@@ -294,7 +294,7 @@ async def test_it_finds_and_shows_sheets(page: Page, tmp_path: Path) -> None:
     library.import_folder(page.path, folder.parent)
     _, text, _ = await page.get("/sheets?q=numero+fiscal")
     assert "<mark>numéro</mark>" in text
-    assert 'href="/sheets/numero-fiscal?q=numero%20fiscal"' in text
+    assert 'href="/sheets/numero-fiscal?q=numero%20fiscal#reading"' in text
     _, text, _ = await page.get("/sheets/numero-fiscal")
     assert "<strong>numéro</strong>" in text and "<script>alert" not in text
     assert "Impôts" in (await page.get("/sheets?topic=Imp%C3%B4ts"))[1]
