@@ -88,12 +88,12 @@ def _agent(record: Record, boot: str, agent: str) -> Event | None:
 
 def _event(record: Record, boot: str, kind: str, body: dict[str, Any], *words: str) -> Event:
     """Kinds happen once for a channel, or once for the same words (a choice, a queue)."""
-    key = ":".join((boot, record.unique, kind, *words))
+    call = f"{boot}-{record.linked}"
     return Event(
-        id=key,
+        id=":".join((call, record.unique, kind, *words)),
         at=record.at,
         kind=kind,
-        call=f"{boot}-{record.linked}",
+        call=call,
         actor=body.get("agent", ""),
         body=body,
     )

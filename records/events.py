@@ -12,6 +12,7 @@ MICRO = 1_000_000
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A fact. ``id`` derives from its source, so that the same fact has the same id.
 
+    The id of a call's event begins with the call and a colon: one index finds both.
     ``at`` counts microseconds since 1970 in UTC. ``seq`` is the place in this
     journal, 0 before it is appended. ``actor`` is an agent, an account, or empty.
     """

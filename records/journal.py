@@ -13,7 +13,7 @@ from types import TracebackType
 from .events import Event
 from .schema import reader
 from .store import data_version, read
-from .writer import Checkpointer, Writer, into
+from .writer import Checkpointer, Writer
 
 ELSEWHERE = 0.1  # seconds between two looks for what other processes have written
 
@@ -23,7 +23,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = Writer(path, self._committed)
+        self._writer = Writer(path, self._settled)
         self._checkpointer = Checkpointer(path)
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,9 +63,8 @@ class Journal:
 
     def submit(self, *events: Event) -> asyncio.Future[None]:
         """Append without waiting; the order of calls is the order in the journal."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._writer.submit(events, into(loop, future))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer.submit(events, future)
         return future
 
     def open_reader(self) -> sqlite3.Connection:
@@ -85,9 +84,25 @@ class Journal:
         finally:
             connection.close()
 
-    def _committed(self, events: list[Event]) -> None:
+    def _settled(
+        self, futures: list[asyncio.Future[None]], added: list[Event], error: Exception | None
+    ) -> None:
+        """In the writer's thread: one call into the loop for a whole transaction."""
         if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(self._tell, futures, bool(added), error)
+
+    def _tell(
+        self, futures: list[asyncio.Future[None]], news: bool, error: Exception | None
+    ) -> None:
+        for future in futures:
+            if future.done():
+                continue  # whoever waited has given up
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+        if news:
+            self._wake()
 
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()

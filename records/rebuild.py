@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .projections import KEYS
+import structlog
+
+from .events import Event
+from .projections import KEYS, fold
 from .schema import PROJECTIONS, make_projections
 from .store import Store, last_seq, read
+
+log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
 
@@ -20,26 +25,31 @@ def rebuild(path: Path, progress: Callable[[int, int], None] = lambda done, tota
     store = Store(path)
     done = 0
     try:
-        store.connection.execute("BEGIN IMMEDIATE")
-        total = last_seq(store.connection)
-        for table in PROJECTIONS:
-            store.connection.execute(f"DROP TABLE {table}")
-        make_projections(store.connection)
-        after = 0
-        while events := list(read(store.connection, after, limit=CHUNK)):
-            for event in events:
-                store.project(event)
-            after = events[-1].seq
-            done += len(events)
-            progress(after, total)
-        store.connection.execute("COMMIT")
-    except BaseException:
-        if store.connection.in_transaction:
-            store.connection.execute("ROLLBACK")
-        raise
+        with store.transaction():
+            total = last_seq(store.connection)
+            for table in PROJECTIONS:
+                store.connection.execute(f"DROP TABLE {table}")
+            make_projections(store.connection)
+            store.rows.forget()
+            after = 0
+            while events := list(read(store.connection, after, limit=CHUNK)):
+                for event in events:
+                    _project(store, event)
+                store.rows.flush()
+                store.rows.forget_ended()
+                after = events[-1].seq
+                done += len(events)
+                progress(after, total)
     finally:
         store.close()
     return done
+
+
+def _project(store: Store, event: Event) -> None:
+    try:
+        store.rows.apply(fold(store.rows, event))
+    except (LookupError, TypeError, ValueError):  # set aside when it was appended, too
+        log.warning("event set aside", seq=event.seq, kind=event.kind)
 
 
 def projections(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -83,7 +83,6 @@ def m001_journal(db: Database) -> None:
             body TEXT NOT NULL
         ) STRICT"""
     )
-    db.execute("CREATE INDEX journal_call ON journal (call, seq) WHERE call <> ''")
 
 
 @migrations()

@@ -12,18 +12,20 @@ import msgspec
 import structlog
 
 from .events import Event
-from .projections import KEYS, Change, Row, fold
+from .projections import fold
+from .rows import Rows
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.encode
 
 INSERT = """INSERT INTO journal (id, at, kind, call, actor, node, body)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
-SELECT = {table: f"SELECT * FROM {table} WHERE {key} = ?" for table, key in KEYS.items()}
+# What an event that makes no sense raises, from the fold or from a STRICT table.
+INDIGESTIBLE = (sqlite3.Error, LookupError, TypeError, ValueError)
 
 
 class Store:
-    """One read-write connection. Implements :class:`~.projections.State`."""
+    """One read-write connection."""
 
     def __init__(self, path: Path) -> None:
         # Busy timeout 2 s: the writer retries for ever, and must notice that it is to stop.
@@ -33,96 +35,90 @@ class Store:
         self.connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self.connection.execute(f"PRAGMA {pragma}")
-        # Checkpoints are off the writer's path: see Journal's checkpointer.
+        # Checkpoints are off the writer's path: see Checkpointer.
         self.connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._number: int | None = None
+        self.rows = Rows(self.connection)
+        self._version = data_version(self.connection)
 
     def close(self) -> None:
         self.connection.close()
 
-    def append(self, events: Iterable[Event]) -> list[Event]:
+    def append(self, events: Sequence[Event]) -> list[Event]:
         """Append what is new, with its projections, in one durable transaction.
+
+        An event that the projections cannot digest stays in the journal alone; one that
+        cannot even be written down is logged and left out.
 
         :returns: the new events with their ``seq``.
         :raises sqlite3.OperationalError: locked, full, unreadable; nothing was written.
         """
+        try:
+            return self._append(events)
+        except sqlite3.OperationalError:
+            raise
+        except INDIGESTIBLE:
+            if len(events) == 1:
+                return self._set_aside(events[0])
+            return [added for event in events for added in self.append([event])]
+
+    def _append(self, events: Iterable[Event], project: bool = True) -> list[Event]:
         with self.transaction():
-            added = [self.add(event) for event in events]
+            added = [self.add(event, project) for event in events]
         return [event for event in added if event is not None]
+
+    def _set_aside(self, event: Event) -> list[Event]:
+        log.exception("event set aside", kind=event.kind)
+        try:
+            return self._append([event], project=False)
+        except sqlite3.OperationalError:
+            raise
+        except INDIGESTIBLE:
+            log.exception("event cannot be written down", kind=event.kind)
+            return []
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; the write lock is taken at once, so that nothing read is stale."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
+            if (version := data_version(self.connection)) != self._version:
+                self._version = version
+                self.rows.forget()
             yield
+            self.rows.flush()
             self.connection.execute("COMMIT")
+            self.rows.forget_ended()
         except BaseException:
-            self._number = None
+            self.rows.forget()
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
 
-    def add(self, event: Event) -> Event | None:
+    def add(self, event: Event, project: bool = True) -> Event | None:
         """Append one event inside :meth:`transaction`; None when it is there already."""
         cursor = self.connection.execute(INSERT, _row(event))
         if not cursor.rowcount:
             return None
-        event = msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
-        self.project(event)
-        return event
-
-    def project(self, event: Event) -> None:
-        """An event that the projections cannot digest stays in the journal, and is logged."""
-        try:
-            for change in fold(self, event):
-                self.apply(change)
-        except sqlite3.OperationalError:
-            raise
-        except (sqlite3.Error, LookupError, TypeError, ValueError):
-            log.exception("event set aside", seq=event.seq, kind=event.kind)
-
-    def apply(self, change: Change) -> None:
-        """Insert or update the row that ``change`` names."""
-        key = KEYS[change.table]
-        columns = list(change.values)
-        sets = ", ".join(f"{column} = ?" for column in columns)
-        values = list(change.values.values())
-        updated = self.connection.execute(
-            f"UPDATE {change.table} SET {sets} WHERE {key} = ?", (*values, change.key)
-        )
-        if not updated.rowcount:
-            names = ", ".join([key, *columns])
-            marks = ", ".join("?" * (len(columns) + 1))
-            self.connection.execute(
-                f"INSERT INTO {change.table} ({names}) VALUES ({marks})", (change.key, *values)
-            )
-            if change.table == "calls":
-                self._number = change.values["number"] + 1
-
-    def row(self, table: str, key: str) -> Row | None:
-        found: Row | None = self.connection.execute(SELECT[table], (key,)).fetchone()
-        return found
-
-    def next_number(self) -> int:
-        if self._number is None:
-            sql = "SELECT coalesce(max(number), 0) + 1 FROM calls"
-            self._number = int(self.connection.execute(sql).fetchone()[0])
-        return self._number
-
-    def offers_of(self, call: str) -> Sequence[Row]:
-        return self.connection.execute("SELECT * FROM offers WHERE call = ?", (call,)).fetchall()
+        if project:
+            self.rows.apply(fold(self.rows, event))
+        return msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
 
 
-def read(
-    connection: sqlite3.Connection, after: int = 0, call: str = "", limit: int = 1000
-) -> Iterator[Event]:
+def read(connection: sqlite3.Connection, after: int = 0, limit: int = 1000) -> Iterator[Event]:
     """Events of the journal behind ``after``, in order, at most ``limit``."""
-    only = "AND call = :call" if call else ""
-    sql = f"SELECT * FROM journal WHERE seq > :after {only} ORDER BY seq LIMIT :limit"
-    for row in connection.execute(sql, {"after": after, "call": call, "limit": limit}):
-        body = msgspec.json.decode(row["body"])
-        yield Event(**{name: row[name] for name in row.keys() if name != "body"}, body=body)
+    sql = "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+    return map(_event, connection.execute(sql, (after, limit)))
+
+
+def read_call(connection: sqlite3.Connection, call: str) -> list[Event]:
+    """All events of one call, in order."""
+    sql = "SELECT * FROM journal WHERE id >= ? AND id < ? ORDER BY seq"
+    return [_event(row) for row in connection.execute(sql, (call + ":", call + ";"))]
+
+
+def _event(row: sqlite3.Row) -> Event:
+    values = dict(row)
+    return Event(**values | {"body": msgspec.json.decode(values["body"])})
 
 
 def data_version(connection: sqlite3.Connection) -> int:

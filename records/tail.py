@@ -10,7 +10,7 @@ import msgspec
 from . import views
 from .events import MICRO, Event, instant
 from .schema import reader
-from .store import last_seq, read
+from .store import last_seq, read, read_call
 
 
 class LineError(Exception):
@@ -45,7 +45,7 @@ def story(path: Path, call: str, as_json: bool) -> Iterator[str]:
         row = views.call(connection, call)
         if row is None:
             raise LineError(f"there is no call {call!r}; 'decroche journal tail' shows the newest")
-        for event in read(connection, call=row["call"], limit=100_000):
+        for event in read_call(connection, row["call"]):
             since = (event.at - row["arrived"]) / MICRO
             yield _json(event) if as_json else f"{since:9.3f} s  {text(event, False)}"
         if as_json:

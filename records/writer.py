@@ -24,7 +24,9 @@ BATCH = 2_000  # events in one transaction
 RETRY = 0.25  # seconds between two tries at a locked or full database
 CHECKPOINT = 4 << 20  # bytes of WAL file above which a checkpoint is worth it
 
-Done = Callable[[list[Event], BaseException | None], None]
+Future = asyncio.Future[None]
+Batch = list[tuple[Sequence[Event], Future]]
+Settled = Callable[[list[Future], list[Event], Exception | None], None]
 
 
 class JournalFull(Exception):
@@ -32,27 +34,34 @@ class JournalFull(Exception):
 
 
 class Writer:
-    """A thread that owns a :class:`Store`; ``submit`` may be called from any thread."""
+    """A thread that owns a :class:`Store`; ``submit`` may be called from any thread.
 
-    def __init__(self, path: Path, committed: Callable[[list[Event]], None]) -> None:
+    ``settled(futures, new events, error)`` is called in the thread, once for each transaction.
+    """
+
+    def __init__(self, path: Path, settled: Settled) -> None:
         self._path = path
-        self._committed = committed
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Event], Done] | None] = queue.SimpleQueue()
+        self._settled = settled
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Event], Future] | None]
+        self._waiting = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._patience = (
+            0.0  # monotonic time until which a locked database is waited for at the end
+        )
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.trouble: str = ""  # what the database said last, while it does not take anything
 
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, events: Sequence[Event], done: Done) -> None:
-        """Hand events over; ``done`` is called in the writer's thread when they are durable.
+    def submit(self, events: Sequence[Event], future: Future) -> None:
+        """Hand events over; ``future`` is settled when they are durable.
 
         :raises JournalFull: the database has not answered for too long.
         """
         if self._waiting.qsize() > WAITING:
-            raise JournalFull(f"{WAITING} batches wait for the database: {self.trouble}")
-        self._waiting.put((events, done))
+            raise JournalFull(f"{WAITING} appends wait for the database: {self.trouble}")
+        self._waiting.put((events, future))
 
     def stop(self, timeout: float = 10) -> None:
         """Write what is waiting, then end the thread."""
@@ -63,70 +72,53 @@ class Writer:
     def _run(self) -> None:
         store = Store(self._path)
         try:
-            while (batch := self._take()) is not None:
+            while batch := self._take():
                 self._write(store, batch)
         finally:
             store.close()
 
-    def _take(self) -> list[tuple[Sequence[Event], Done]] | None:
-        """All that is waiting now; blocks while there is nothing; None at the end."""
-        batch, size = [], 0
-        first = self._waiting.get()
-        while first is not None:
-            batch.append(first)
-            size += len(first[0])
-            if size >= BATCH:
+    def _take(self) -> Batch:
+        """All that is waiting now; blocks while there is nothing; empty at the end."""
+        batch: Batch = []
+        one = self._waiting.get()
+        while one is not None:
+            batch.append(one)
+            if len(batch) >= BATCH:
                 return batch
             try:
-                first = self._waiting.get_nowait()
+                one = self._waiting.get_nowait()
             except queue.Empty:
                 return batch
-        self._waiting.put(None)  # found behind a batch, or alone: seen again next time
-        return batch or None
+        if batch:
+            self._waiting.put(None)  # the end was found behind a batch: seen again next time
+        return batch
 
-    def _write(self, store: Store, batch: list[tuple[Sequence[Event], Done]]) -> None:
+    def _write(self, store: Store, batch: Batch) -> None:
+        futures = [future for _, future in batch]
+        events = [event for events, _ in batch for event in events]
         while True:
             try:
-                added = store.append(event for events, _ in batch for event in events)
+                added = store.append(events)
             except sqlite3.OperationalError as error:
                 self._complain(error)
-                if self._stopping.wait(RETRY) and self._stopped_long_enough():
-                    return self._answer(batch, error)
-            except Exception as error:  # one bad event must not silence the journal
-                log.exception("batch refused", events=sum(len(events) for events, _ in batch))
-                return self._alone(store, batch, error)
+                if self._stopping.wait(RETRY) and self._given_up():
+                    return self._settled(futures, [], error)
+            except Exception as error:  # the edge of the thread: whoever waits must hear of it
+                log.exception("events not written", events=len(events))
+                return self._settled(futures, [], error)
             else:
                 self.trouble = ""
-                self._answer(batch, None)
-                if added:
-                    self._committed(added)
-                return None
-
-    def _alone(
-        self, store: Store, batch: list[tuple[Sequence[Event], Done]], error: Exception
-    ) -> None:
-        """Write each caller's events by themselves, so that only the bad ones fail."""
-        if len(batch) == 1:
-            return self._answer(batch, error)
-        for one in batch:
-            self._write(store, [one])
-
-    def _answer(
-        self, batch: list[tuple[Sequence[Event], Done]], error: BaseException | None
-    ) -> None:
-        for events, done in batch:
-            done(list(events), error)
+                return self._settled(futures, added, None)
 
     def _complain(self, error: Exception) -> None:
         if str(error) != self.trouble:
             log.error("the database takes nothing; trying again", reason=str(error))
         self.trouble = str(error)
 
-    _patience: float = 0
-
-    def _stopped_long_enough(self) -> bool:
+    def _given_up(self) -> bool:
         """While stopping, a database that stays locked is waited for 5 s."""
         self._patience = self._patience or time.monotonic() + 5
+        time.sleep(RETRY)
         return time.monotonic() > self._patience
 
 
@@ -160,21 +152,3 @@ class Checkpointer:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.OperationalError as error:
             log.warning("checkpoint put off", reason=str(error))
-
-
-def into(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Done:
-    """A ``done`` that settles ``future`` in its own event loop."""
-
-    def settle(error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
-
-    def done(events: list[Event], error: BaseException | None) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, error)
-
-    return done
