@@ -9,6 +9,7 @@ import fcntl
 import random
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..records.folder import Folder
 from . import prompts
 from .conductor import CALLER, PHONE, Conductor
 from .conf import safe
+from .control import NotRunning
 from .demo import STREET_RTP, TRUNK, phones, street_of
 from .line import LineError
 from .modules import MODULES, loadable
@@ -47,6 +49,7 @@ UNUSED = frozenset(
     "res_speech".split()
 )
 LOGIN = "conductor"
+GOODBYE = 1.0  # seconds for all channels to end
 AGAIN = 2.0  # seconds before a street that broke down is built again
 
 
@@ -91,7 +94,7 @@ class Street:
                 tasks.create_task(conductor.run(), name="conductor")
                 tasks.create_task(asyncio.to_thread(self._learn_to_speak), name="voices")
         finally:
-            await _wholly(self._pbx.stop)
+            await _wholly(self._clear)
 
     def _build(self) -> int:
         """Start the Asterisk of the street; returns the port of its AMI."""
@@ -104,6 +107,17 @@ class Street:
             (etc / name).write_text(text, "utf-8")
         self._pbx.start()
         return port
+
+    def _clear(self) -> None:
+        """Everybody hangs up, then the Asterisk of the street ends."""
+        try:
+            self._pbx.ask("channel request hangup all")
+            end = time.monotonic() + GOODBYE
+            while self._pbx.status().channels and time.monotonic() < end:
+                time.sleep(0.02)
+        except (NotRunning, TimeoutError):
+            pass  # it never ran, has ended, or is frozen: stop() knows
+        self._pbx.stop()
 
     def files(self, ami: int) -> dict[str, str]:
         """Every file of its etc/: name -> text."""
