@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,23 +121,25 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 class Progress:
-    """A progress bar on a terminal, a line now and then elsewhere."""
+    """A progress bar on a terminal; elsewhere a line every few seconds of a long wait."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._shown = -1
         self._bar = sys.stderr.isatty()
+        self._next = time.monotonic() + 5
 
     def __call__(self, done: float, total: float, what: str = "") -> None:
         percent = int(100 * done / total) if total else 100
-        if percent == self._shown or (not self._bar and percent // 25 == self._shown // 25):
+        if percent == self._shown:
             return
-        self._shown = percent
         text = f"{self._what}: {percent:3} %  {what}"[:78]
         if self._bar:
+            self._shown = percent
             filled = "█" * (percent // 5)
             click.echo(f"\r{text:<40.40} {filled:<20}", nl=percent >= 100, err=True)
-        else:
+        elif time.monotonic() > self._next:
+            self._shown, self._next = percent, time.monotonic() + 5
             click.echo(text, err=True)
 
 
@@ -148,17 +151,23 @@ def init(context: click.Context, target: Path | None) -> None:
 
     What is there already is kept. Example: decroche init ~/line
     """
-    from decroche.asterisk import line
-    from decroche.dashboard import accounts
-    from decroche.kb import schema as kb
     from decroche.records.folder import Folder
 
     folder = Folder((target or Path(context.obj)).absolute())
+    print_lines(_make(folder))
+    click.echo(f"Next: edit {folder.hotline}, then: decroche --dir {folder.root} up")
+
+
+def _make(folder: Folder) -> list[str]:
+    """Make what is missing of a line; returns what was made."""
+    from decroche.asterisk import line
+    from decroche.dashboard import accounts
+    from decroche.kb import schema as kb
+
     done = line.create(folder, Path(__file__).with_name("configs"))
     kb.migrate(folder.database)
     accounts.prepare(folder.database)
-    print_lines(done)
-    click.echo(f"Next: edit {folder.hotline}, then: decroche --dir {folder.root} up")
+    return done
 
 
 @main.command()
@@ -195,7 +204,7 @@ def up(context: click.Context, demo: bool) -> None:
         from decroche.asterisk import demo as room
 
         room.prepare(folder, Path(__file__).with_name("configs"))
-    context.invoke(init, target=folder.root)
+    print_lines(_make(folder))
     release = release_here()
     if demo:
         room.staff(folder)
@@ -268,7 +277,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             from decroche.dashboard.app import serve as serve_page
 
             app = make_app(folder, hotline, journal)
-            ready = _greeting(folder, demo)
+            ready = _greeting(folder, demo, "pbx" in parts)
             tasks.create_task(serve_page(app, network.page_bind, network.page, ready))
         if demo:
             from decroche.asterisk.street import play
@@ -276,7 +285,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             tasks.create_task(play(folder, release_here(), hotline))
 
 
-def _greeting(folder: Folder, demo: bool) -> Callable[[str], None]:
+def _greeting(folder: Folder, demo: bool, whole: bool) -> Callable[[str], None]:
     """What a newcomer reads when the page is up: its address, and a number to call."""
 
     def ready(address: str) -> None:
@@ -289,7 +298,8 @@ def _greeting(folder: Folder, demo: bool) -> Callable[[str], None]:
             code = accounts.issue_code(folder.database)
             click.echo(f"  First sign-in, once, within a day:  {address}/start?code={code}")
         print_lines(f"  {text}" for text in line.how_to_call(folder, demo))
-        click.echo("  Ctrl-C stops everything.\n")
+        stops = "everything" if whole else "this service; Asterisk and its calls go on"
+        click.echo(f"  Ctrl-C stops {stops}.\n")
 
     return ready
 

@@ -22,8 +22,8 @@ async def take(channel: Channel, line: Line, seek: Seek) -> None:
     if not line.open:
         return await dismiss(channel, line, "closed", "closed")
     await channel.answer()
-    await greet(channel, line)
-    queue = await choose(channel, line)
+    key = await greet(channel, line)
+    queue = await choose(channel, line, key)
     await channel.remember(**{dialplan.QUEUE: queue})
     await seek(channel, line, queue)
 
@@ -34,24 +34,27 @@ async def identify(channel: Channel, line: Line) -> None:
     await channel.note(kinds.KNOWN, *([caller] if caller else []))
 
 
-async def greet(channel: Channel, line: Line) -> None:
+async def greet(channel: Channel, line: Line) -> str:
+    """Say who we are; the key of a caller who knows the menu already, or nothing."""
+    keys = "".join(choice.key for choice in line.hotline.menu.choices)
     for prompt in ("greeting", "information"):
-        if line.has(prompt):
-            await channel.say(prompt)
+        if line.has(prompt) and (key := await channel.say(prompt, keys)):
+            return key
+    return ""
 
 
-async def choose(channel: Channel, line: Line) -> str:
+async def choose(channel: Channel, line: Line, key: str) -> str:
     """The queue for the key that was pressed; pressing nothing leads to a human, too."""
     menu = line.hotline.menu
-    if not menu.choices:
-        return menu.default
-    await channel.note(kinds.ASKED)
     queues = {choice.key: choice.queue for choice in menu.choices}
-    for _ in range(menu.repeat):
-        key = await channel.ask("menu", menu.patience)
+    if queues:
+        await channel.note(kinds.ASKED)
+    for _ in range(menu.repeat if queues else 0):
+        key = key or await channel.ask("menu", menu.patience)
         if key in queues:
             await channel.note(kinds.CHOSE, key, queues[key])
             return queues[key]
+        key = ""
     return menu.default
 
 

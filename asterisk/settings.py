@@ -78,7 +78,7 @@ def switch(folder: Folder, files: Files, ask: Callable[[str], str] | None) -> li
     previous = folder.etc.resolve() if folder.etc.exists() else None
     fresh = _write(folder, files)
     _link(folder, fresh)
-    done = [f"{len(changed)} file(s) changed: {', '.join(changed)}"]
+    done = [f"changed: {', '.join(changed)}" if old else "Asterisk's files are written"]
     if ask is not None:
         try:
             done += _reload(changed, old, files, ask)

@@ -176,12 +176,24 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
 
 
 def _close_offer(state: State, event: Event, offer: Row) -> Changes:
-    """A ring that ended together with its call was cancelled, not missed."""
-    if offer["ended"] is None:
-        return []  # its own end follows
-    if offer["result"] == "missed" and event.at - offer["ended"] < AT_ONCE:
-        return [Change("offers", offer["offer"], {"result": "cancelled"})]
-    return []
+    """What becomes of a ring when its call ends.
+
+    1. One that ended together with the call was cancelled, not missed.
+    2. One that is open has its own end still to come, unless the call was found to be
+       gone (interrupted): then nobody saw its end, and the agent is idle.
+    """
+    if offer["ended"] is not None:
+        if offer["result"] == "missed" and event.at - offer["ended"] < AT_ONCE:
+            return [Change("offers", offer["offer"], {"result": "cancelled"})]
+        return []
+    if event.body.get("outcome") != "interrupted":
+        return []
+    result = "answered" if offer["answered"] is not None else "cancelled"
+    changes = [Change("offers", offer["offer"], {"ended": event.at, "result": result})]
+    presence = state.row("presence", offer["agent"])
+    if presence and presence["call"] == event.call:
+        changes.append(_busy(state, offer["agent"], "idle", event))
+    return changes
 
 
 def _busy(state: State, agent: str, stage: str, event: Event) -> Change:

@@ -147,3 +147,22 @@ def test_it_ignores_events_of_unknown_calls(path: Path) -> None:
     store.append(ANSWERED_CALL[2:])
     assert store.connection.execute("SELECT count(*) FROM calls").fetchone()[0] == 0
     store.close()
+
+
+def test_it_frees_the_agent_of_a_call_that_was_interrupted(path: Path) -> None:
+    store = Store(path)
+    store.append(ANSWERED_CALL[:10])  # talking
+    gone = Event(
+        id="b-1.0:call.ended:interrupted",
+        at=60_000_000,
+        kind=kinds.ENDED,
+        call="b-1.0",
+        body={"outcome": "interrupted"},
+    )
+    store.append([gone])
+    connection = reader(path)
+    (presence,) = connection.execute("SELECT * FROM presence").fetchall()
+    assert (presence["stage"], presence["call"]) == ("idle", None)
+    assert not connection.execute("SELECT * FROM offers WHERE ended IS NULL").fetchall()
+    connection.close()
+    store.close()
