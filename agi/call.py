@@ -45,8 +45,8 @@ class AgiChannel:
         return (await self._quick("GET FULL VARIABLE ${PJSIP_HEADER(read,From)}")).data
 
     async def remember(self, **variables: str) -> None:
-        pairs = ",".join(f"{name}={value}" for name, value in variables.items())
-        await self._exec("MSet", pairs)
+        for name, value in variables.items():
+            await self._set(name, value)
 
     async def note(self, kind: str, *words: str) -> None:
         await self._exec("CELGenUserEvent", ",".join((kind, " ".join(words))))

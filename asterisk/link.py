@@ -32,8 +32,8 @@ async def stay_connected(
                 told = False
                 await use(session)
             reason = "the connection was closed"
-        except AmiError as error:
-            reason = str(error)
+        except (AmiError, LookupError, ValueError) as error:
+            reason = str(error) or type(error).__name__  # an answer that makes no sense, too
         if not told:
             told = True
             log.warning("no connection to Asterisk; trying again", reason=reason)
