@@ -4,7 +4,7 @@ What a person does once a call is up (keys, patience, talk) is in the street's d
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -53,6 +53,43 @@ class Now:
     busy: set[str] = field(default_factory=set)
 
 
+Shifts = Mapping[str, Shift]
+
+
+def send_on_break(shifts: Shifts, busy: Collection[str], at: float, chance: Random) -> None:
+    """Let one idle agent take a pause, or go away, unless enough are out."""
+    out = [name for name, shift in shifts.items() if shift.back]
+    idle = [name for name in shifts if name not in busy and name not in out]
+    if len(out) >= MOST_PAUSES or not idle:
+        return
+    shift = shifts[chance.choice(idle)]
+    shift.wanted = "away" if chance.random() < AWAY else "paused"
+    shift.back = at + chance.uniform(*LENGTH)
+
+
+def call_back(shifts: Shifts, at: float) -> None:
+    """Whose pause is over wants to be available."""
+    for shift in shifts.values():
+        if 0 < shift.back <= at:
+            shift.wanted, shift.back = "available", 0.0
+
+
+def next_to_dial(
+    shifts: Shifts, states: Mapping[str, str], busy: Collection[str], at: float
+) -> str:
+    """Somebody idle whose state on the line is not what they want it to be, or empty.
+
+    Everybody dials at least once; a code that changed nothing is dialled again.
+    """
+    for name, shift in shifts.items():
+        if name in busy or name not in states:
+            continue
+        failed = states[name] != shift.wanted and at - shift.dialled > AGAIN
+        if shift.told != shift.wanted or failed:
+            return name
+    return ""
+
+
 class Conductor:
     """Conducts one street over its AMI session.
 
@@ -85,34 +122,13 @@ class Conductor:
         while True:
             now = await self.now()
             if clock() >= next_break:
-                self._send_on_break(now.busy, clock())
+                send_on_break(self._shifts, now.busy, clock(), self._chance)
                 next_break = clock() + self._chance.uniform(*BREAK)
-            for shift in self._shifts.values():
-                if 0 < shift.back <= clock():
-                    shift.wanted, shift.back = "available", 0.0
-            if name := self._next_to_dial(now.busy, clock()):
+            call_back(self._shifts, clock())
+            states = {row["name"]: row["state"] for row in views.presence(self._reader)}
+            if name := next_to_dial(self._shifts, states, now.busy, clock()):
                 await self._dial(name, clock())
             await asyncio.sleep(TICK)
-
-    def _send_on_break(self, busy: set[str], at: float) -> None:
-        out = [name for name, shift in self._shifts.items() if shift.back]
-        idle = [name for name in self._shifts if name not in busy and name not in out]
-        if len(out) >= MOST_PAUSES or not idle:
-            return
-        shift = self._shifts[self._chance.choice(idle)]
-        shift.wanted = "away" if self._chance.random() < AWAY else "paused"
-        shift.back = at + self._chance.uniform(*LENGTH)
-
-    def _next_to_dial(self, busy: set[str], at: float) -> str:
-        """Somebody idle whose state is not what they want it to be, or empty."""
-        states = {row["name"]: row["state"] for row in views.presence(self._reader)}
-        for name, shift in self._shifts.items():
-            if name in busy or name not in states:
-                continue
-            failed = states[name] != shift.wanted and at - shift.dialled > AGAIN
-            if shift.told != shift.wanted or failed:
-                return name
-        return ""
 
     async def _dial(self, name: str, at: float) -> None:
         shift = self._shifts[name]

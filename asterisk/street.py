@@ -65,7 +65,8 @@ async def play(folder: Folder, release: Release, hotline: Callable[[], Hotline])
             try:
                 await street.live()
             except* AmiError as errors:
-                log.warning("the street broke down; building it again", reason=str(errors))
+                reason = _first(errors)
+                log.warning("the street broke down; building it again", reason=str(reason))
             await asyncio.sleep(AGAIN)
 
 
@@ -159,6 +160,12 @@ class Street:
             texts = {str(at): text for at, text in enumerate(voice.sentences, 1)}
             folder = self._pbx.root / "sounds" / people
             prompts.prepare(self._release, folder, texts, voice.voice)
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Voice(msgspec.Struct):
