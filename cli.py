@@ -1,5 +1,6 @@
 """The admin's door: every command. Parses, calls a room, prints.
 
+One file because it is read as one list: what an admin can type.
 Rooms are imported inside the commands, so that ``--help`` costs what click costs.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 """

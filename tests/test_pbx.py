@@ -1,4 +1,7 @@
-"""Asterisk on a folder: boot, stop, ask, try out, update, go back; with the real Asterisk."""
+"""Asterisk on a folder: boot, stop, ask, try out, update, go back; with the real Asterisk.
+
+One file because nearly all of it stands on the one real release of its fixtures.
+"""
 
 from __future__ import annotations
 
