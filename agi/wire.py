@@ -45,6 +45,7 @@ class Wire(asyncio.Protocol):
         self.ready: asyncio.Future[None] = loop.create_future()
         self.hung_up = asyncio.Event()
         self._transport: asyncio.Transport | None = None
+        self._closed = False
         self._buffer = b""
         self._lines = 0
         self._reply: asyncio.Future[Reply] | None = None
@@ -53,6 +54,8 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._closed:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
@@ -61,11 +64,14 @@ class Wire(asyncio.Protocol):
             self.ready.exception()  # seen: nobody may be waiting for it
 
     def close(self) -> None:
-        """End the connection: Asterisk goes on in the dialplan."""
+        """End the connection, or the one that is about to be: Asterisk goes on in the dialplan."""
+        self._closed = True
         if self._transport:
             self._transport.close()
 
     def abort(self) -> None:
+        """End the connection at once, without sending what waits."""
+        self._closed = True
         if self._transport:
             self._transport.abort()
 
