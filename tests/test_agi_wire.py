@@ -232,7 +232,7 @@ async def test_the_channel_speaks_plain_agi(asterisk: Asterisk) -> None:
 
     start = asyncio.create_task
     assert await said(start(channel.lease(20))) == 'SET VARIABLE TIMEOUT(absolute) "20"'
-    assert await said(start(channel.remember(A="1", B="2"))) == 'EXEC MSet "A=1,B=2"'
+    assert await said(start(channel.remember(A="1"))) == 'SET VARIABLE A "1"'
     assert await said(start(channel.note("call.chose", "1", "demarches"))) == (
         'EXEC CELGenUserEvent "call.chose,1 demarches"'
     )
