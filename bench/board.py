@@ -23,9 +23,10 @@ from pathlib import Path
 from decroche import hotline
 from decroche.dashboard import accounts
 from decroche.dashboard.app import make_app, serve
+from decroche.dashboard.follower import Follower, Message
 from decroche.dashboard.keys import STREAM
 from decroche.dashboard.settings import PAUSE
-from decroche.dashboard.stream import Follower, Message, Stream
+from decroche.dashboard.stream import Stream
 from decroche.records import kinds, people, schema
 from decroche.records.events import Event, now
 from decroche.records.folder import Folder

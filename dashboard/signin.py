@@ -35,8 +35,9 @@ async def start_with(request: web.Request) -> web.Response:
     try:
         account = await _off(lambda: accounts.claim(path, code.strip(), name, password))
     except AccountError as error:
-        tries.was_wrong("", address)
         problem = str(error)
+        if problem == "start.bad_code":
+            tries.was_wrong("", address)
         return page(request, "start.html", status=422, code=code, name=name, problem=problem)
     await _signed_in(request, account, "/")
 

@@ -22,6 +22,7 @@ from ..records.events import now
 from ..records.journal import Journal
 from .board import Board
 from .clock import filled
+from .follower import Follower, Message
 from .paint import Painter, Pieces
 from .settings import (
     FOLLOWERS_MAX,
@@ -32,42 +33,11 @@ from .settings import (
     REREAD,
     RESTART,
     RETRY,
-    UNSENT_MAX,
 )
 from .words import words
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.encode
-
-
-class Follower:
-    """One open page. ``ended`` is set when its stream is to end, for whatever reason."""
-
-    def __init__(self, transport: asyncio.Transport, language: str, session: str, chunked: bool):
-        self.transport = transport
-        self.language = language
-        self.session = session
-        self.chunked = chunked
-        self.ended = asyncio.Event()
-
-    def write(self, message: "Message") -> bool:
-        """Send without waiting; False when this follower is gone or reads too slowly."""
-        transport = self.transport
-        if transport.is_closing():
-            return False
-        if transport.get_write_buffer_size() > UNSENT_MAX:
-            transport.abort()
-            return False
-        transport.write(message.chunk if self.chunked else message.plain)
-        return True
-
-
-class Message:
-    """Bytes of the stream, as they are and as one chunk of HTTP/1.1."""
-
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
-        self.chunk = b"%x\r\n%b\r\n" % (len(plain), plain)
 
 
 class Edition:
@@ -77,6 +47,7 @@ class Edition:
         self.painter = painter
         self.pieces: Pieces = {}
         self.followers: set[Follower] = set()
+        self.snapshot: tuple[float, Message] | None = None  # when made (loop time)
 
 
 class Stream:
@@ -126,7 +97,7 @@ class Stream:
             return None
         edition = self._current(language)
         follower = Follower(transport, language, session, chunked)
-        follower.write(self._message({"full": True, "set": list(edition.pieces.values())}))
+        follower.write(self._snapshot(edition))
         edition.followers.add(follower)
         return follower
 
@@ -224,8 +195,18 @@ class Stream:
         pause = max(PAUSE, PAUSE_COSTS * (loop.time() - began))
         self._rested = max(self._rested, began) + pause
 
+    def _snapshot(self, edition: Edition) -> Message:
+        """After a restart everybody comes at once: one snapshot serves many."""
+        at = asyncio.get_running_loop().time()
+        if edition.snapshot is None or at - edition.snapshot[0] > PAUSE:
+            body = {"full": True, "set": list(edition.pieces.values())}
+            edition.snapshot = (at, self._message(body))
+        return edition.snapshot[1]
+
     def _send_changes(self, edition: Edition) -> None:
         before, edition.pieces = edition.pieces, edition.painter.pieces(self.board.state)
+        if before != edition.pieces:
+            edition.snapshot = None
         changed = [piece for id, piece in edition.pieces.items() if before.get(id) != piece]
         gone = [id for id in before if id not in edition.pieces]
         if changed or gone:
@@ -239,7 +220,7 @@ class Stream:
         if edition.followers:
             self._send_changes(edition)
         else:
-            edition.pieces = edition.painter.pieces(self.board.state)
+            edition.pieces, edition.snapshot = edition.painter.pieces(self.board.state), None
         return edition
 
     def _edition(self, language: str) -> Edition:

@@ -12,7 +12,8 @@ import pytest
 from aiohttp import web
 
 from decroche import hotline
-from decroche.dashboard import accounts, settings, stream
+from decroche.dashboard import accounts, settings
+from decroche.dashboard import follower as followers
 from decroche.dashboard.app import make_app, serve
 from decroche.dashboard.keys import STREAM
 from decroche.records import kinds, people, schema
@@ -226,12 +227,12 @@ async def test_it_is_right_again_after_a_restart(tmp_path: Path, line: Line) -> 
 async def test_it_drops_a_reader_that_stalls_and_harms_nobody(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "UNSENT_MAX", 20_000)
+    monkeypatch.setattr(followers, "UNSENT_MAX", 20_000)
     stalled, reading = await line.follow(), await line.follow()
     stalled.writer.transport.pause_reading()  # type: ignore[attr-defined]
     await reading.message()
     hub = line.app[STREAM]
-    payload = stream.Message(b": " + b"x" * 100_000 + b"\n\n")
+    payload = followers.Message(b": " + b"x" * 100_000 + b"\n\n")
     for _ in range(200):
         hub._send(payload, hub.followers)
         await asyncio.sleep(0)
@@ -250,7 +251,7 @@ async def test_it_forgets_who_went_away(line: Line) -> None:
     hub = line.app[STREAM]
 
     def is_forgotten() -> bool:
-        hub._send(stream.Message(b":\n\n"), hub.followers)
+        hub._send(followers.Message(b":\n\n"), hub.followers)
         return not hub.followers
 
     await until(is_forgotten)
