@@ -23,6 +23,8 @@ from decroche.asterisk.apply import apply
 from decroche.asterisk.control import NotRunning
 from decroche.asterisk.pbx import Pbx
 from decroche.asterisk.release import Release
+from decroche.dashboard import accounts
+from decroche.kb import schema as sheets
 from decroche.records import people, tail
 from decroche.records.events import Event, now
 from decroche.records.folder import Folder
@@ -99,6 +101,8 @@ class LiveLine:
         self.folder.root.mkdir(mode=0o700)
         self.write(text)
         lines.create(self.folder, CHECKOUT / "configs")
+        sheets.migrate(self.folder.database)
+        accounts.prepare(self.folder.database)
         for name, queues in agents.items():
             database = self.folder.database
             self.passwords[name] = people.add_agent(database, name, name.capitalize(), queues)

@@ -1,11 +1,17 @@
 """The story of one call, from the first ring to its row, against SIPp's own log."""
 
 import asyncio
+import contextlib
+import http.client
+import json
+import re
+import socket
 import threading
 import time
 
 import pytest
 
+from decroche.dashboard import accounts
 from decroche.records import kinds
 from decroche.records.events import Event
 from decroche.records.journal import Journal
@@ -41,7 +47,7 @@ CLOSE = 0.2  # seconds between the record and SIPp's own log
 
 @pytest.fixture(scope="module")
 def line(open_line: Open) -> LiveLine:
-    return open_line(LINE, {"camille": ["demarches"]}).start()
+    return open_line(LINE, {"camille": ["demarches"]}).start("recorder", "flows", "dashboard")
 
 
 class Follower:
@@ -77,10 +83,56 @@ class Follower:
         return [event.kind for _, event in self.seen if event.call == call]
 
 
+class Board:
+    """A browser that has the board open, and notes when each call showed which stage."""
+
+    def __init__(self, line: LiveLine) -> None:
+        database = line.folder.database
+        accounts.claim(database, accounts.issue_code(database), "camille", "une petite phrase")
+        cookie = accounts.open_session(database, "camille")
+        self._wire = http.client.HTTPConnection("127.0.0.1", line.ports["page"], timeout=60)
+        self._wire.request("GET", "/stream", headers={"Cookie": f"decroche={cookie}"})
+        self._socket = self._wire.sock
+        self._answer = self._wire.getresponse()
+        assert self._answer.status == 200
+        self.seen: list[tuple[float, str, str]] = []  # when, call's element, stage
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> "Board":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._answer.close()
+        self._wire.close()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while text := self._answer.readline().decode():
+                if text.startswith("data: "):
+                    self._take(json.loads(text.removeprefix("data: ")))
+
+    def _take(self, message: dict[str, list[str]]) -> None:
+        for piece in message.get("set", []):
+            if found := re.search(r'<tr id="(call-\d+)".*?class="steps (\w+)"', piece):
+                self.seen.append((time.time(), found[1], found[2]))
+        self.seen += [(time.time(), element, "ended") for element in message.get("gone", [])]
+
+    def stages(self, element: str) -> dict[str, float]:
+        """Stage -> when it was shown first, in order."""
+        found: dict[str, float] = {}
+        for at, call, stage in self.seen:
+            if call == element:
+                found.setdefault(stage, at)
+        return found
+
+
 def test_it_records_the_story_of_a_call_as_it_was(line: LiveLine) -> None:
     phones = line.phones("camille", answer=500)
     line.dial("camille", "*11")
-    with Follower(line) as follower:
+    with Follower(line) as follower, Board(line) as board:
         first = line.call(("pause", "2000"), ("key", "1"), ("pause", "5500"), ("bye",))
         until(lambda: [c for c in line.calls() if c["stage"] == "talking"], 10, "the first talk")
         # Waits about 4 s; then Camille has rested 1 s, rings 0.5 s and talks about 5 s.
@@ -91,6 +143,7 @@ def test_it_records_the_story_of_a_call_as_it_was(line: LiveLine) -> None:
         first.succeed(20)
         caller.succeed(40)
         until(lambda: kinds.ENDED in follower.kinds_of(second), 5)
+        until(lambda: "ended" in board.stages("call-2"), 5, "the board to show the end")
     line.until_quiet(calls=2)
 
     rows = line.calls()
@@ -119,6 +172,21 @@ def test_it_records_the_story_of_a_call_as_it_was(line: LiveLine) -> None:
     assert 1 <= rang - first.when("sent", "BYE") < 1.5
 
     # Each state reached the follower, in order, and each within a second.
-    assert follower.kinds_of(second) == STORY
+    # Asterisk ends both channels at once, in either order.
+    told = follower.kinds_of(second)
+    assert told[:-2] == STORY[:-2]
+    assert set(told[-2:]) == set(STORY[-2:])
     late = [at - seconds(event.at) for at, event in follower.seen if event.call == second]
     assert max(late) < 1
+
+    # The board showed each stage, and each within a second of the truth.
+    shown = board.stages("call-2")
+    truth = {
+        "greeting": arrived,
+        "waiting": chosen,
+        "ringing": rang,
+        "talking": answered,
+        "ended": ended,
+    }
+    assert list(shown) == ["greeting", "menu", "waiting", "ringing", "talking", "ended"]
+    assert {stage: shown[stage] for stage in truth} == pytest.approx(truth, abs=1)
