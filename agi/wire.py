@@ -47,7 +47,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._closed = False
         self._buffer = b""
-        self._lines = 0
+        self._lines = self._bytes = 0
         self._reply: asyncio.Future[Reply] | None = None
         self._usage = False
 
@@ -117,7 +117,8 @@ class Wire(asyncio.Protocol):
 
     def _header(self, line: bytes) -> None:
         self._lines += 1
-        if self._lines > ENVIRONMENT_LINES or len(line) > ENVIRONMENT_BYTES // 4:
+        self._bytes += len(line) + 1
+        if self._lines > ENVIRONMENT_LINES or self._bytes > ENVIRONMENT_BYTES:
             self.abort()
         elif not line:
             self.ready.set_result(None)

@@ -314,6 +314,8 @@ async def test_a_server_lets_go_of_whatever_is_no_call(monkeypatch: pytest.Monke
     await dropped(port, b"GET / HTTP/1.1\r\nHost: x\r\n")  # never complete
     await dropped(port, b"a: b\n" * (ENVIRONMENT_LINES + 1))
     await dropped(port, b"a: " + b"b" * 20_000 + b"\n\n")
+    many = b"".join(b"h%d: %s\n" % (number, b"b" * 1_000) for number in range(40))
+    await dropped(port, ENVIRONMENT[:-1] + many + b"\n")  # good lines, but 40 KB of them
     await dropped(port, ENVIRONMENT.replace(b"script: call", b"script: none"))
     await dropped(port, ENVIRONMENT.replace(b"script: call", b"script: fails"))
     assert served == []
