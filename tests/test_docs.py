@@ -197,8 +197,10 @@ def test_units_are_hardened_and_start_again(path: Path) -> None:
     words = unit["ExecStart"].split()
     assert words[0] == "/opt/decroche/bin/decroche"
     command = ALL[f"decroche {words[1]}"]
-    group = isinstance(command, click.Group)
-    assert f"decroche {words[1]} {words[2]}" in ALL if group else words[2] in path.stem
+    if isinstance(command, click.Group):
+        assert words[2] in command.commands
+    else:
+        assert path.stem == f"decroche-{words[2]}"
 
 
 def test_the_places_of_the_units_are_explained() -> None:
@@ -208,3 +210,9 @@ def test_the_places_of_the_units_are_explained() -> None:
             known = [n for n in re.findall(r"`(/[^`]+)`", guide) if place.startswith(n)]
             assert known, f"{path.name}: {place} is not explained in docs/first-hour.md"
         assert f"`{path.stem}`" in guide
+
+
+def test_the_proxy_leads_to_the_page() -> None:
+    text = (ROOT / "configs" / "proxy" / "Caddyfile").read_text("utf-8")
+    network = hotline.Network()
+    assert f"reverse_proxy {network.page_bind}:{network.page} " in text

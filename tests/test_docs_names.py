@@ -129,6 +129,16 @@ def test_every_key_stands_in_the_example() -> None:
     assert missing == []
 
 
+def test_what_is_commented_out_in_the_example_is_the_default() -> None:
+    text = (ROOT / "configs" / "hotline.toml").read_text("utf-8")
+    parts = re.split(r"(?m)^(?=#? ?\[)", text)
+    for at, part in enumerate(parts):
+        if re.match(r"#? ?\[(line|network|menu|queues)", part):
+            parts[at] = re.sub(r"(?m)^# (\[network\]|(?!overflow = )[a-z_]+ = )", r"\1", part)
+    assert "".join(parts) != text
+    assert hotline.parse("".join(parts)) == hotline.parse(text)
+
+
 # Prompts.
 
 
