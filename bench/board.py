@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median
 
 from decroche import hotline
 from decroche.dashboard import accounts
@@ -33,10 +34,11 @@ from decroche.records.folder import Folder
 from decroche.records.journal import Journal
 
 FOLLOWERS = 700
-EVENTS = 90  # of each: through the board, and raw
+EVENTS = 70  # of each: through the board, and raw
 GAP = 1.5 * PAUSE  # seconds between two events: each comes alone
 STALL_FOLLOWERS = 100
-STALL_CALLS = 60  # that change in each patch while somebody does not read
+STALL_CALLS = 80  # that change in each patch while somebody does not read
+BURSTS = 3  # of large patches, without and with somebody who does not read
 STALL_SECONDS = 15.0  # until who does not read must be gone
 P50_LIMIT, P99_LIMIT, HARM_LIMIT = 1.5, 2.0, 2.0  # times raw TCP, and times without a staller
 ID = re.compile(rb"id: (\d+)\n")
@@ -68,7 +70,7 @@ class Bench:
         self.committed: dict[int, int] = {}
         self.last = Message(b"")
         self._calls = 0
-        self._watch_commits()
+        self._seq = hub.board.seq
         self._watch_messages()
 
     async def append_one(self) -> None:
@@ -76,28 +78,30 @@ class Bench:
         steps = (kinds.ARRIVED, kinds.ASKED, kinds.QUEUED, kinds.ENDED)
         call, step = f"b-{self._calls // len(steps)}", steps[self._calls % len(steps)]
         self._calls += 1
-        await self.journal.append(self._event(step, call, self._calls))
+        await self._append(self._event(step, call, self._calls))
 
     async def append_many(self, round: int) -> None:
         """Events that change every one of STALL_CALLS rows."""
         step = kinds.ARRIVED if round == 0 else kinds.QUEUED
         every = range(STALL_CALLS)
-        await self.journal.append(*(self._event(step, f"s-{n}", round, "q") for n in every))
+        await self._append(*(self._event(step, f"s-{n}", round, "q") for n in every))
 
     def _event(self, kind: str, call: str, number: int, queue: str = "q") -> Event:
         body = {"trunk": "t", "did": "1", "queue": f"{queue}{'' if number % 2 else ' '}"}
         key = f"{kind} {call} {number}"
         return Event(id=key, at=now(), kind=kind, call=call, body=body)
 
-    def _watch_commits(self) -> None:
-        writer = self.journal._writer
-        tell: Callable[[list[Event]], None] = writer._committed
+    async def _append(self, *events: Event) -> None:
+        """Append, and note the moment at which the journal says that it is durable."""
+        self._seq += len(events)
+        seq = self._seq
 
-        def committed(events: list[Event]) -> None:
-            self.committed[events[-1].seq] = time.monotonic_ns()
-            tell(events)
+        def stamp(durable: asyncio.Future[None]) -> None:
+            self.committed[seq] = time.monotonic_ns()
 
-        writer._committed = committed
+        durable = self.journal.submit(*events)
+        durable.add_done_callback(stamp)  # runs before the journal wakes its followers
+        await durable
 
     def _watch_messages(self) -> None:
         send = self.hub._send
@@ -194,26 +198,27 @@ async def against_raw(board: Bench, raw_port: int) -> bool:
 async def with_a_staller(board: Bench) -> bool:
     """Large patches to others, first without and then with one that never reads."""
     await board.append_many(0)
-    calm = await burst(board, 1)
+    calm = [await burst(board, 100 * n) for n in range(1, BURSTS + 1)]
     stalled = await connect_staller(board)
-    stalled_in = time.monotonic()
-    round, harmed = 1000, list[float]()
-    while len(board.hub.followers) and time.monotonic() - stalled_in < STALL_SECONDS:
-        harmed += await burst(board, round)
-        round += 1000
-    gone_after = time.monotonic() - stalled_in
+    began, harmed = time.monotonic(), list[list[float]]()
+    while len(harmed) < BURSTS or (
+        board.hub.followers and time.monotonic() - began < STALL_SECONDS
+    ):
+        harmed.append(await burst(board, 1000 + 100 * len(harmed)))
     dropped = not board.hub.followers
     stalled.close()
     header(f"{STALL_FOLLOWERS} followers, large patches, ms")
-    row("all read", calm)
-    row("one never reads", harmed)
-    print(f"{'ok' if dropped else 'LIMIT MISSED'}: who never reads is dropped ({gone_after:.1f} s)")
-    return dropped & verdict("p99 with a staller", at(harmed, 99) / at(calm, 99), HARM_LIMIT)
+    row("all read", [delay for one in calm for delay in one])
+    row("one never reads", [delay for one in harmed for delay in one])
+    print(f"{'ok' if dropped else 'LIMIT MISSED'}: who never reads is dropped")
+    # What other processes do to this one is not the staller's doing: the median burst counts.
+    ratio = median([at(one, 99) for one in harmed]) / median([at(one, 99) for one in calm])
+    return dropped & verdict("p99 with a staller, of p99 without", ratio, HARM_LIMIT)
 
 
 async def burst(board: Bench, round: int) -> list[float]:
     async with followers(board, STALL_FOLLOWERS, 0) as collect:
-        for number in range(15):
+        for number in range(12):
             await board.append_many(round + number)
             await asyncio.sleep(GAP)
         arrived = await collect()

@@ -6,6 +6,7 @@ PAUSE in stream.py bounds how often. Instants are microseconds UTC.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from time import monotonic_ns
 
 from ..hotline import Hotline
 from ..records import kinds, views
@@ -13,7 +14,7 @@ from ..records.events import MICRO, Event, instant, now
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
-from .settings import DAY_PAUSE, IN_TIME, SLOT_MINUTES
+from .settings import DAY_COSTS, IN_TIME, SLOT_MINUTES
 from .state import Day, State, agent_of, call_of, slot_of
 
 RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
@@ -35,7 +36,7 @@ class Board:
         self._calls: set[str] = set()
         self._people = False
         self._day = False
-        self._day_read = 0
+        self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
@@ -95,7 +96,7 @@ class Board:
         )
 
     def day_is_due(self, at: int) -> bool:
-        return self._day and at - self._day_read >= DAY_PAUSE * MICRO
+        return self._day and at >= self._day_after
 
     def _read_all(self, at: int) -> None:
         connection = self._connection
@@ -128,7 +129,8 @@ class Board:
             state.day = self._read_day(at)
 
     def _read_day(self, at: int) -> Day:
-        zone = self.hotline().zone
+        """Count the day: a fraction of a millisecond in the morning, some in the evening."""
+        counting, zone = monotonic_ns(), self.hotline().zone
         began, width = midnight(at, zone), SLOT_MINUTES * 60 * MICRO
         rows = views.slots(self._connection, began, width)
         day = Day(
@@ -138,5 +140,6 @@ class Board:
             shares=queries.in_time(self._connection, began, IN_TIME),
             slots=tuple(slot_of(row, began, width, zone) for row in rows),
         )
-        self._day, self._day_read = False, at
+        self._day = False
+        self._day_after = at + DAY_COSTS * (monotonic_ns() - counting) // 1000
         return day

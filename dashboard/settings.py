@@ -22,7 +22,7 @@ BODY_MAX = 64 * 1024  # bytes of a form
 
 PAUSE = 0.1  # seconds between two patches of a burst; a single event goes out at once
 PAUSE_COSTS = 4  # a patch that took long is followed by a pause this many times longer
-DAY_PAUSE = 1.0  # seconds between two counts of the whole day
+DAY_COSTS = 50  # the day is counted again when this many times the last count's cost is over
 LOOK = 0.5  # seconds between two looks at the clock, at trouble, at revoked sessions
 REREAD = 10.0  # seconds after which everything is read again: people, configuration
 HEARTBEAT = 15.0  # seconds between two comments on a quiet stream
