@@ -218,7 +218,7 @@ def up(context: click.Context, demo: bool) -> None:
     try:
         _serve(folder, ("pbx", "flows", "recorder", "dashboard"), demo)
     finally:
-        if started:
+        if started or demo:
             pbx.stop()
         else:
             click.echo("Asterisk ran before and goes on; 'decroche pbx stop' ends it", err=True)

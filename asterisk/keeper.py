@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from .pbx import Pbx, StartError
+from .pbx import Pbx, StartError, Status
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +23,18 @@ async def keep_running(pbx: Pbx) -> None:
         await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
         tries += 1
         try:
-            status = await asyncio.to_thread(pbx.start)
+            status = await _wholly(pbx)
         except StartError as error:
             log.error("Asterisk does not start", tries=tries, reason=str(error))
         else:
             log.warning("Asterisk had ended and runs again", pid=status.pid)
+
+
+async def _wholly(pbx: Pbx) -> Status:
+    """Start; a cancellation waits for the end of it, so that no Asterisk starts behind a stop."""
+    starting = asyncio.ensure_future(asyncio.to_thread(pbx.start))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.gather(starting, return_exceptions=True)
+        raise

@@ -1,14 +1,16 @@
-"""Ending a service: SIGTERM and SIGINT end its task group in order."""
+"""Ending a service: SIGTERM, SIGINT and SIGHUP end its task group in order."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: its terminal is closed
+
 
 @asynccontextmanager
 async def until_told() -> AsyncIterator[None]:
-    """Cancel the body on SIGTERM or SIGINT, and swallow that cancellation."""
+    """Cancel the body on one of the signals, and swallow that cancellation."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     told = False
@@ -18,7 +20,7 @@ async def until_told() -> AsyncIterator[None]:
         told = True
         task.cancel()
 
-    for sign in (signal.SIGTERM, signal.SIGINT):
+    for sign in SIGNALS:
         loop.add_signal_handler(sign, tell)
     try:
         yield
@@ -27,5 +29,5 @@ async def until_told() -> AsyncIterator[None]:
             raise
         task.uncancel()
     finally:
-        for sign in (signal.SIGTERM, signal.SIGINT):
+        for sign in SIGNALS:
             loop.remove_signal_handler(sign)
