@@ -263,8 +263,9 @@ async def test_it_is_read_by_keyboard_from_the_search_to_the_sheet(
     page: Page, folder: Folder
 ) -> None:
     async with served(folder) as (address, _):
-        await page.goto(f"{address}/sheets")
+        await page.goto(address)
         await page.keyboard.press("/")
+        await page.wait_for_function("document.activeElement.id === 'q'")
         await page.keyboard.type("mot de pase oubl", delay=15)
         await expect(page.locator("#results li").first).to_contain_text("Mot de passe oublié")
         await page.keyboard.press("Escape")

@@ -107,5 +107,12 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    location.assign("/sheets#q"); // the search, wherever one is
+  }
+});
+
 startClock(Number(main.dataset.now));
 connect();

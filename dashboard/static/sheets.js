@@ -86,3 +86,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("popstate", () => location.reload());
+if (location.hash === "#q") box.focus();
