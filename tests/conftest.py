@@ -32,12 +32,13 @@ def release() -> Release:
 
 
 @pytest.fixture(scope="module")
-def open_line(release: Release) -> Iterator[Open]:
+def open_line(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Makes lines; they end with the module, whatever happens in it."""
     made: list[LiveLine] = []
+    sounds = tmp_path_factory.getbasetemp() / "sounds"
 
     def open_(text: str, agents: Mapping[str, Sequence[str]]) -> LiveLine:
-        made.append(LiveLine(release, text, agents))
+        made.append(LiveLine(release, text, agents, sounds))
         return made[-1]
 
     with contextlib.ExitStack() as stack:

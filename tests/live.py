@@ -80,13 +80,15 @@ def until(condition: Callable[[], object], seconds: float = 10.0, what: str = ""
 class LiveLine:
     """One line. ``start()`` boots Asterisk and the services; ``end()`` ends everything."""
 
-    sounds: Path | None = None  # sentences spoken once, for all lines of a test run
-
-    def __init__(self, release: Release, text: str, agents: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, release: Release, text: str, agents: Mapping[str, Sequence[str]], sounds: Path
+    ) -> None:
         """:param text: hotline.toml without [line], [network], [trunks] and [prompts].
         :param agents: name -> queues.
+        :param sounds: where the first line leaves its spoken sentences for the next ones.
         """
         self.release = release
+        self.sounds = sounds
         self.base = Path(tempfile.mkdtemp(prefix="line-"))  # short: a socket's path has a limit
         self.folder = Folder(self.base / "dir")
         self.sip = self.base / "sip"
@@ -120,9 +122,11 @@ class LiveLine:
 
     def start(self, *parts: str) -> "LiveLine":
         """Apply, boot Asterisk, and start services: flows and recorder unless told otherwise."""
-        if LiveLine.sounds and not self.folder.prompts.exists():
-            shutil.copytree(LiveLine.sounds, self.folder.prompts)
+        if self.sounds.exists():
+            shutil.copytree(self.sounds, self.folder.prompts, dirs_exist_ok=True)
         self.apply()
+        if not self.sounds.exists():
+            shutil.copytree(self.folder.prompts, self.sounds)
         self.pbx.start()
         for part in parts or ("recorder", "flows"):
             self.serve(part)
@@ -175,9 +179,6 @@ class LiveLine:
         for process in self.processes:
             process.stop()
         self.stop_services()
-        if LiveLine.sounds is None and (self.folder.prompts / "drafts.json").exists():
-            LiveLine.sounds = Path(tempfile.mkdtemp(prefix="sounds-")) / "sounds"
-            shutil.copytree(self.folder.prompts, LiveLine.sounds)
         self.pbx.stop()
         shutil.rmtree(self.base)
 

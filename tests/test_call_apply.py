@@ -34,6 +34,14 @@ def line(open_line: Open) -> LiveLine:
     return line
 
 
+@pytest.fixture
+def changed(line: LiveLine) -> LiveLine:
+    """The line with "1" leading to the queue of Vic."""
+    line.write(LINE.format(queue="visio", wrap_up=3))
+    line.apply()
+    return line
+
+
 def decroche(line: LiveLine, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         line.command(*arguments), capture_output=True, text=True, timeout=60, check=False
@@ -66,7 +74,8 @@ def test_apply_touches_no_call_and_the_next_caller_hears_the_new_menu(line: Live
     assert line.members_equal()
 
 
-def test_a_broken_file_is_refused_and_nothing_changes(line: LiveLine) -> None:
+def test_a_broken_file_is_refused_and_nothing_changes(changed: LiveLine) -> None:
+    line = changed
     before = line.folder.etc.resolve(), line.folder.applied.read_text("utf-8")
     good = line.folder.hotline.read_text("utf-8")
     broken = good.replace('queue = "visio"', 'queue = "nowhere"')
@@ -91,7 +100,8 @@ def test_a_broken_file_is_refused_and_nothing_changes(line: LiveLine) -> None:
     assert line.calls()[-1]["agent"] == "vic"
 
 
-def test_a_plan_shows_what_would_change_and_no_secret(line: LiveLine) -> None:
+def test_a_plan_shows_what_would_change_and_no_secret(changed: LiveLine) -> None:
+    line = changed
     assert "nothing would change" in decroche(line, "plan").stdout
     before = line.folder.etc.resolve()
     password = people.add_agent(line.folder.database, "zoe", "Zoé", ["visio"])

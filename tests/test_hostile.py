@@ -112,6 +112,7 @@ class Listener:
     def __init__(self, line: LiveLine) -> None:
         secret = secrets.load(line.folder.secrets).ami_recorder
         self._wire = socket.create_connection(("127.0.0.1", line.ports["ami"]), 5)
+        self._wire.settimeout(None)  # it is silent while nothing happens; end() wakes it
         login = ("Action: Login", "Username: recorder", f"Secret: {secret}", "Events: on", "", "")
         self._wire.sendall("\r\n".join(login).encode())
         self.heard = b""
