@@ -126,7 +126,8 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     offer = state.row("offers", key)
     if offer is None or offer["ended"] is not None:
         return []
-    changes = [Change("offers", key, {"ended": event.at, "result": _result(offer, event)})]
+    values = {"ended": event.at, "result": _result(offer, call, event)}
+    changes = [Change("offers", key, values)]
     presence = state.row("presence", agent)
     if presence and presence["call"] == event.call:
         changes.append(_busy(state, agent, "idle", event))
@@ -144,12 +145,14 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     return changes
 
 
-def _result(offer: Row, event: Event) -> str:
+def _result(offer: Row, call: Row, event: Event) -> str:
     cause = str(event.body.get("cause", ""))
     if offer["answered"] is not None:
         return "answered"
     if cause in REJECTED:
         return "rejected"
+    if call["ended"] is not None:  # Asterisk may report the caller's end first
+        return "cancelled"
     return "elsewhere" if cause == ELSEWHERE else "missed"
 
 

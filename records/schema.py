@@ -73,7 +73,7 @@ INDEXES = {
 def m001_journal(db: Database) -> None:
     db.execute(
         """CREATE TABLE journal (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            seq INTEGER PRIMARY KEY,     -- counts up as long as the newest row is never deleted
             id TEXT NOT NULL UNIQUE,
             at INTEGER NOT NULL,
             kind TEXT NOT NULL,

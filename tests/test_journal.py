@@ -130,11 +130,15 @@ def test_it_computes_the_same_projections_again(path: Path) -> None:
     assert len(before["calls"]) == 2
 
 
-def test_it_cancels_a_ring_whose_caller_hangs_up(path: Path) -> None:
+@pytest.mark.parametrize("caller_first", [False, True])
+def test_it_cancels_a_ring_whose_caller_hangs_up(path: Path, caller_first: bool) -> None:
     store = Store(path)
     store.append(ANSWERED_CALL[:7])
-    store.append([step(kinds.OFFER_ENDED, 20, agent="camille", offer="o1", cause="16")])
-    store.append([step(kinds.ENDED, 20, cause="16")])
+    ends = [
+        step(kinds.OFFER_ENDED, 20, agent="camille", offer="o1", cause="16"),
+        step(kinds.ENDED, 20, cause="16"),
+    ]
+    store.append(ends[::-1] if caller_first else ends)
     connection = reader(path)
     assert connection.execute("SELECT result FROM offers").fetchone()[0] == "cancelled"
     assert views.figures(connection, 0).abandoned == 1
