@@ -198,6 +198,7 @@ def up(context: click.Context, demo: bool) -> None:
 
     Makes the line first if there is none. Example: decroche --dir ~/line up
     """
+    from decroche.asterisk import line
     from decroche.asterisk.pbx import Pbx
 
     folder = folder_of(context)
@@ -214,7 +215,7 @@ def up(context: click.Context, demo: bool) -> None:
     pbx = Pbx(release, folder.pbx)
     started = pbx.pid() is None
     if started:
-        pbx.start()
+        line.start(folder, pbx)
     try:
         _serve(folder, ("pbx", "flows", "recorder", "dashboard"), demo)
     finally:
@@ -327,7 +328,9 @@ def pbx_install(private: bool) -> None:
 @click.pass_context
 def pbx_start(context: click.Context) -> None:
     """Start Asterisk on the line's folder."""
-    status = pbx_of(context).start()
+    from decroche.asterisk import line
+
+    status = line.start(folder_of(context), pbx_of(context))
     click.echo(f"Asterisk {status.version} runs, process {status.pid}")
 
 

@@ -9,6 +9,8 @@ from ..hotline import load
 from ..records import people, schema, secrets, views
 from ..records.folder import Folder
 from .control import LONGEST_PATH
+from .pbx import Pbx, Status
+from .ports import taken
 
 SAFE = re.compile(r"[A-Za-z0-9/._+-]+")
 
@@ -36,6 +38,17 @@ def create(folder: Folder, examples: Path) -> list[str]:
     secrets.create(folder.secrets)
     schema.prepare(folder.database)
     return [f"made {path}" for path in made]
+
+
+def start(folder: Folder, pbx: Pbx) -> Status:
+    """Start Asterisk on what is in force.
+
+    :raises LineError: a port is taken. :raises StartError: it does not come up.
+    """
+    applied = folder.applied.exists() and pbx.pid() is None
+    if applied and (problems := taken(load(folder.applied).network)):
+        raise LineError("; ".join(problems))
+    return pbx.start()
 
 
 def add_agent(folder: Folder, name: str, label: str, queues: Sequence[str]) -> list[str]:

@@ -3,7 +3,26 @@
 import socket
 from collections.abc import Callable, Collection
 
+from ..hotline import Network
+
 NEARBY = 200  # ports that are tried from the usual one on
+
+
+def taken(network: Network) -> list[str]:
+    """Asterisk's ports that another program has, as sentences with the remedy.
+
+    Asterisk itself would boot without them, and nobody could reach it.
+    """
+    found = []
+    if not _udp_is_free(network.sip, network.bind):
+        found.append(_sentence("sip", network.sip))
+    if not _tcp_is_free(network.ami):
+        found.append(_sentence("ami", network.ami))
+    return found
+
+
+def _sentence(key: str, port: int) -> str:
+    return f"another program has port {port}: change {key} in [network] of hotline.toml, then apply"
 
 
 def free_tcp(usual: int, taken: Collection[int] = ()) -> int:
@@ -38,14 +57,14 @@ def _tcp_is_free(port: int) -> bool:
         return _binds(probe, port)
 
 
-def _udp_is_free(port: int) -> bool:
+def _udp_is_free(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        return _binds(probe, port)
+        return _binds(probe, port, address)
 
 
-def _binds(probe: socket.socket, port: int) -> bool:
+def _binds(probe: socket.socket, port: int, address: str = "127.0.0.1") -> bool:
     try:
-        probe.bind(("127.0.0.1", port))
+        probe.bind((address, port))
     except OSError:
         return False
     return True
