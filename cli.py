@@ -272,7 +272,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
 
             flows = Flows(folder, hotline, secrets, journal)
             tasks.create_task(flows.run(network.agi))
-            told = (flows.phones, flows.device, flows.roster, flows.changed)
+            told = (flows.phones, flows.device, flows.roster, flows.changed, flows.hush)
             tasks.create_task(attend(network.ami, secrets.ami_flows, *told))
         if "dashboard" in parts:
             from decroche.dashboard.app import make_app

@@ -35,7 +35,8 @@ class AgiChannel:
         self._prompts = prompts
         environment = wire.environment
         self.call = environment.get("agi_uniqueid", "")
-        self.endpoint = endpoint_of(environment.get("agi_channel", ""))
+        self.name = environment.get("agi_channel", "")
+        self.endpoint = endpoint_of(self.name)
         self.argument = environment.get("agi_arg_1", "")
 
     async def lease(self, seconds: int) -> None:

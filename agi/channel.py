@@ -56,6 +56,11 @@ class Channel(Protocol):
 
     async def answer(self) -> None: ...
 
+    @property
+    def name(self) -> str:
+        """Asterisk's name of the channel, for whoever acts on it from outside."""
+        ...
+
     async def say(self, prompt: str, keys: str = "") -> str:
         """Say a sentence; one of ``keys`` interrupts it and is returned."""
         ...

@@ -100,10 +100,10 @@ class Hunt:
     def join(self, call: str, queue: str, since: int) -> Turn:
         """A caller waits from now on (again, after a ring nobody answered).
 
-        An offer that the caller has not taken up yet stays theirs.
+        One who waits already keeps the place, and an offer that is not taken up yet.
         """
         turn = self._turns.get(call)
-        if turn is not None and turn.ringing:
+        if turn is not None and (turn.ringing or not turn.offer.done()):
             return turn
         caller = Caller(call, queue if queue in self._queues else next(iter(self._queues)), since)
         future: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
@@ -113,12 +113,6 @@ class Hunt:
             turn.caller, turn.offer = caller, future
         self._look()
         return turn
-
-    def step_aside(self, call: str) -> None:
-        """A caller listens to a sentence: no offer now; ``join`` brings them back."""
-        turn = self._turns[call]
-        if not turn.offer.done():
-            turn.offer.cancel()
 
     def leave(self, call: str) -> None:
         """A caller is gone: hung up, answered, or told to call again."""

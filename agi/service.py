@@ -44,6 +44,7 @@ class Flows:
         self._hotline = hotline
         self._journal = journal
         self._phones_known = asyncio.Event()
+        self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
@@ -102,7 +103,7 @@ class Flows:
         await flow.take(channel, self._line, self._seek)
 
     async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
-        await Wait(self.hunt, channel, line, queue).run()
+        await Wait(self.hunt, channel, line, queue, self.hush.put_nowait).run()
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None

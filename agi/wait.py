@@ -6,9 +6,10 @@ queue. During a ring and a conversation there is none: talking is Asterisk's.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from ..records import kinds
+from ..records import dialplan, kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
 from .flow import SPEAKING, dismiss, finish
@@ -22,12 +23,18 @@ NOBODY = 4.0  # seconds without anybody there before the caller is told so
 
 
 class Wait:
-    """One caller's wait in one queue. Instants are microseconds UTC."""
+    """One caller's wait in one queue. Instants are microseconds UTC.
 
-    def __init__(self, hunt: Hunt, channel: Channel, line: Line, queue: str) -> None:
+    :param hush: ends the sentence that a channel (by name) listens to.
+    """
+
+    def __init__(
+        self, hunt: Hunt, channel: Channel, line: Line, queue: str, hush: Callable[[str], None]
+    ) -> None:
         self._hunt = hunt
         self._channel = channel
         self._line = line
+        self._hush = hush
         self._name = queue
         self._queue = line.hotline.queues[queue]
         self._since = self._said = now()
@@ -38,8 +45,7 @@ class Wait:
         await self._channel.note(kinds.QUEUED, self._name)
         gone = asyncio.create_task(self._channel.gone())
         try:
-            turn = self._join()
-            if not turn.offer.done():
+            if not self._join().offer.done():
                 await self._say("wait")
             await self._until_answered(gone)
         finally:
@@ -76,7 +82,6 @@ class Wait:
                 raise HungUp
             at = now()
             if not turn.offer.done() and (self._over(at) or self._alone(at) or self._silent(at)):
-                self._hunt.step_aside(self._channel.call)
                 return None
         return turn.offer.result()
 
@@ -88,12 +93,20 @@ class Wait:
         return dialled.answered
 
     async def _say(self, prompt: str) -> None:
-        """A sentence between the music; meanwhile no phone is held for this caller."""
-        self._hunt.step_aside(self._channel.call)
+        """A sentence between the music; an offer cuts it short."""
         await self._channel.lease(SPEAKING)
         if self._line.has(prompt):
-            await self._channel.say(prompt)
+            offer = self._join().offer
+            offer.add_done_callback(self._cut)
+            try:
+                await self._channel.say(prompt, dialplan.STOP)
+            finally:
+                offer.remove_done_callback(self._cut)
         await self._channel.music(True)
+
+    def _cut(self, offer: asyncio.Future[Offer]) -> None:
+        if not offer.cancelled():
+            self._hush(self._channel.name)
 
     async def _dismiss(self, outcome: str, prompt: str) -> None:
         self._hunt.leave(self._channel.call)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ..records import dialplan
 from .devices import watch_devices
 from .link import stay_connected
 from .session import AmiError, Session
@@ -66,6 +67,16 @@ async def members(session: Session) -> Members:
     }
 
 
+async def end_sentences(session: Session, channels: asyncio.Queue[str]) -> None:
+    """Press the key that ends a sentence on each of ``channels`` as they come (PlayDTMF)."""
+    while not session.lost.is_set():
+        channel = await channels.get()
+        try:
+            await session.send("PlayDTMF", Channel=channel, Digit=dialplan.STOP, Receive="true")
+        except AmiError as error:  # the sentence ends by itself, seconds later
+            log.info("a sentence could not be cut short", reason=str(error))
+
+
 async def attend(
     port: int,
     secret: str,
@@ -73,16 +84,21 @@ async def attend(
     device: Callable[[str, str], None],
     target: Callable[[], Members],
     changed: asyncio.Event,
+    hush: asyncio.Queue[str],
 ) -> None:
-    """What the flows need of AMI, until cancelled: phones watched, roster equal."""
+    """What the flows need of AMI, until cancelled: phones watched, roster equal, sentences cut."""
 
     async def use(session: Session) -> None:
-        keeper = asyncio.create_task(keep_equal(session, target, changed), name="roster")
+        helpers = [
+            asyncio.create_task(keep_equal(session, target, changed), name="roster"),
+            asyncio.create_task(end_sentences(session, hush), name="hush"),
+        ]
         try:
             await watch_devices(session, phones, device)
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     async def lost(reason: str) -> None:
         """The phones' last known states stand until the connection is back."""

@@ -8,6 +8,9 @@ from . import kinds
 OK = "DECROCHE_OK"  # the flow's last act sets it to 1: the call is done, hang up
 QUEUE = "DECROCHE_QUEUE"  # where the fallback puts the caller
 
+# A key that no phone has (RFC 4733 event 15): the flows end a sentence with it over AMI.
+STOP = "D"
+
 TRUNK = "trunk-"  # prefix of a trunk's endpoint; no agent's name may begin so
 CALLERS = "callers"  # context of the line itself
 AGENTS = "agents"  # context of the agents' phones: feature codes only

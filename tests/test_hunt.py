@@ -129,14 +129,13 @@ async def test_it_rests_who_talked_when_the_caller_hangs_up(clock: Clock) -> Non
     assert rests == ["a"]
 
 
-async def test_it_holds_no_phone_for_a_caller_who_steps_aside(clock: Clock) -> None:
+async def test_it_keeps_the_place_of_who_waits_already(clock: Clock) -> None:
     hunt = make(clock, "a")
     hunt.device("a", "INUSE")
-    hunt.join("1", "q", 0)
-    second = hunt.join("2", "q", 1)
-    hunt.step_aside("1")
+    first, second = hunt.join("1", "q", 0), hunt.join("2", "q", 1)
+    assert hunt.join("1", "q", 0) is first
     hunt.device("a", "NOT_INUSE")
-    assert second.offer.result().call == "2"
+    assert first.offer.done() and not second.offer.done()
 
 
 async def test_it_forgets_who_is_no_longer_on_the_line(clock: Clock) -> None:
