@@ -65,6 +65,7 @@ host = "127.0.0.1"
 port = {street}
 dids = ["{did}"]
 """
+PARTS, ALL = ("recorder", "flows", "dashboard"), "all"
 Step = tuple[str, ...]
 
 
@@ -136,8 +137,12 @@ class LiveLine:
         return [sys.executable, "-m", "decroche.cli", "--dir", str(self.folder.root), *arguments]
 
     def serve(self, part: str) -> None:
-        """Start one service and wait until it is connected to Asterisk and listens."""
+        """Start one service, or ALL in one process; wait until it is connected and listens."""
         self.spawn(part)
+        for one in PARTS if part == ALL else (part,):
+            self._until_ready(one)
+
+    def _until_ready(self, part: str) -> None:
         if part in ("flows", "recorder"):  # also the names of their AMI users
             until(lambda: self.connected(part), 15, f"{part} to be connected")
         if port := {"flows": "agi", "dashboard": "page"}.get(part):
@@ -147,7 +152,7 @@ class LiveLine:
         path = self.folder.root / f"{part}.log"
         with open(path, "ab") as log:
             self.services[part] = subprocess.Popen(
-                self.command("serve", part),
+                self.command("serve", *([] if part == ALL else [part])),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -300,7 +305,7 @@ class LiveLine:
         if not self.folder.database.exists():
             return "the line has ended"
         texts = [f"{part} exited: {p.poll()}" for part, p in self.services.items()]
-        texts += [f"--- {part}\n{self.log(part)}" for part in ("flows", "recorder", "dashboard")]
+        texts += [f"--- {part}\n{self.log(part)}" for part in (*PARTS, ALL)]
         texts.append(
             "--- journal\n" + "\n".join(tail.lines(self.folder.database, 60, False, False))
         )

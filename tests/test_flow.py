@@ -1,0 +1,217 @@
+"""The story of a call by value: a channel that notes what is done to it, and no Asterisk."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from decroche.agi import flow, presence
+from decroche.agi.channel import ChannelError, Dialled, HungUp
+from decroche.agi.line import Line
+from decroche.hotline import parse
+from decroche.records import dialplan, kinds
+from decroche.records.events import Event
+from decroche.records.tokens import token
+
+HOTLINE = parse("""
+[line]
+name = "Entraide"
+[hours]
+monday = ["09:00-18:00"]
+[menu]
+default = "visio"
+repeat = 2
+choices = [
+    { key = "1", queue = "demarches", label = "Démarches" },
+    { key = "*", queue = "visio", label = "Visio" },
+]
+[queues.demarches]
+label = "Démarches"
+[queues.visio]
+label = "Visio"
+[prompts]
+information = "Il neige."
+""")
+KEY = "00" * 32
+OPEN, CLOSED = datetime(2026, 11, 23, 10, tzinfo=UTC), datetime(2026, 11, 23, 20, tzinfo=UTC)
+Step = tuple[str, ...]
+
+
+class Spy:
+    """A channel. ``keys`` are pressed at the sentences of those names, ``gone_at`` one hangs up."""
+
+    def __init__(self, keys: Sequence[tuple[str, str]] = (), gone_at: str = "") -> None:
+        self.call, self.endpoint = "1795402635.3", "ana"
+        self.name = "PJSIP/ana-00000001"
+        self.done: list[Step] = []
+        self._keys = list(keys)
+        self._gone_at = gone_at
+        self.sender = "<sip:+33655667788@example.org>"
+
+    def _heard(self, prompt: str) -> str:
+        self.done.append(("say", prompt))
+        if prompt == self._gone_at:
+            raise HungUp
+        if self._keys and self._keys[0][0] == prompt:
+            return self._keys.pop(0)[1]
+        return ""
+
+    async def lease(self, seconds: int) -> None:
+        self.done.append(("lease", str(seconds)))
+
+    async def from_header(self) -> str:
+        return self.sender
+
+    async def remember(self, **variables: str) -> None:
+        self.done += [("set", name, value) for name, value in variables.items()]
+
+    async def note(self, kind: str, *words: str) -> None:
+        self.done.append(("note", kind, *words))
+
+    async def answer(self) -> None:
+        self.done.append(("answer",))
+
+    async def say(self, prompt: str, keys: str = "") -> str:
+        key = self._heard(prompt)
+        return key if key in keys else ""
+
+    async def ask(self, prompt: str, patience: float) -> str:
+        return self._heard(prompt)
+
+    async def music(self, on: bool) -> None:
+        self.done.append(("music", str(on)))
+
+    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
+        raise ChannelError("nobody rings here")
+
+    async def gone(self) -> None:
+        await asyncio.Event().wait()
+
+    def of(self, *kinds_: str) -> list[Step]:
+        return [step for step in self.done if step[0] in kinds_]
+
+
+def line_at(instant: datetime, append: Callable[[Event], object] = lambda event: None) -> Line:
+    async def appended(event: Event) -> None:
+        found = append(event)
+        if asyncio.iscoroutine(found):
+            await found
+
+    return Line(HOTLINE, KEY, lambda name: name == "ana", appended, lambda: instant)
+
+
+async def take(channel: Spy, instant: datetime = OPEN) -> str:
+    """The queue that the caller was led to; empty when the line itself ended the call."""
+    found = ""
+
+    async def seek(channel: object, line: Line, queue: str) -> None:
+        nonlocal found
+        found = queue
+
+    await flow.take(channel, line_at(instant), seek)
+    return found
+
+
+async def test_a_closed_line_says_so_and_leads_nowhere() -> None:
+    channel = Spy()
+    assert await take(channel, CLOSED) == ""
+    assert channel.of("say") == [("say", "closed")]
+    assert ("note", kinds.DISMISSED, "closed") in channel.done
+    assert channel.done[-1] == ("set", dialplan.OK, "1")
+
+
+async def test_an_open_line_greets_and_asks() -> None:
+    channel = Spy([("menu", "1")])
+    assert await take(channel) == "demarches"
+    assert channel.of("say") == [("say", "greeting"), ("say", "information"), ("say", "menu")]
+    caller = token("+33655667788", KEY)
+    assert channel.of("note") == [
+        ("note", kinds.KNOWN, caller),
+        ("note", kinds.ASKED),
+        ("note", kinds.CHOSE, "1", "demarches"),
+    ]
+    # The fallback knows where to go on; the token comes only with a good end.
+    assert channel.of("set") == [("set", dialplan.QUEUE, "demarches")]
+    assert "655667788" not in str(channel.done)
+
+
+async def test_the_first_act_is_a_lease() -> None:
+    """Asterisk takes the call back in time, however early the service freezes."""
+    channel = Spy()
+    await take(channel)
+    assert channel.done[0][0] == "lease"
+
+
+@pytest.mark.parametrize("keys", [[], [("menu", "7")], [("menu", "7"), ("menu", "9")]])
+async def test_pressing_nothing_or_nonsense_leads_to_a_human(keys: list[tuple[str, str]]) -> None:
+    channel = Spy(keys)
+    assert await take(channel) == "visio"
+    assert channel.of("say").count(("say", "menu")) == 2
+    assert not [step for step in channel.done if kinds.CHOSE in step]
+
+
+async def test_a_second_try_counts() -> None:
+    channel = Spy([("menu", "7"), ("menu", "*")])
+    assert await take(channel) == "visio"
+    assert ("note", kinds.CHOSE, "*", "visio") in channel.done
+
+
+@pytest.mark.parametrize("prompt", ["greeting", "information"])
+async def test_a_caller_who_knows_the_menu_need_not_hear_it(prompt: str) -> None:
+    channel = Spy([(prompt, "1")])
+    assert await take(channel) == "demarches"
+    assert channel.of("say")[-1] == ("say", prompt)
+    assert ("note", kinds.CHOSE, "1", "demarches") in channel.done
+
+
+async def test_a_withheld_number_is_no_token() -> None:
+    channel = Spy()
+    channel.sender = "<sip:anonymous@anonymous.invalid>"
+    await take(channel)
+    assert channel.of("note")[0] == ("note", kinds.KNOWN)
+
+
+@pytest.mark.parametrize("moment", ["greeting", "information", "menu"])
+async def test_a_hangup_ends_the_flow_without_the_token(moment: str) -> None:
+    channel = Spy(gone_at=moment)
+    with pytest.raises(HungUp):
+        await take(channel)
+    assert channel.of("set") == []
+
+
+# Presence by phone.
+
+
+@pytest.mark.parametrize("state", ["available", "paused", "away"])
+async def test_presence_is_written_before_it_is_said(state: str) -> None:
+    channel, written = Spy(), list[Event]()
+    await presence.declare(channel, line_at(OPEN, written.append), state)
+    (event,) = written
+    assert (kinds.PRESENCE[event.kind], event.actor) == (state, "ana")
+    assert channel.of("say") == [("say", state)]
+    assert channel.done[-1] == ("set", dialplan.OK, "1")
+
+
+async def test_a_phone_of_nobody_is_told_that_it_failed() -> None:
+    channel, written = Spy(), list[Event]()
+    channel.endpoint = "stranger"
+    await presence.declare(channel, line_at(OPEN, written.append), "available")
+    assert written == []
+    assert channel.of("say") == [("say", "failed")]
+
+
+async def test_a_database_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "JOURNAL", 0.02)
+
+    async def never(event: Event) -> None:
+        await asyncio.Event().wait()
+
+    channel = Spy()
+    await presence.declare(channel, line_at(OPEN, never), "available")
+    assert channel.of("say") == [("say", "failed")]
+
+
+async def test_a_state_that_nobody_can_be_in_is_refused() -> None:
+    with pytest.raises(KeyError):
+        await presence.declare(Spy(), line_at(OPEN), "asleep")
