@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ..records import dialplan
 from .channel import Dialled
 from .wire import Reply, quote
 
@@ -14,8 +15,9 @@ TALK = 12 * 3600.0  # seconds for a conversation at most
 
 # Dial(): m music for the caller, g come back when the agent hangs up, i and I follow neither
 # a forwarding nor an identity that the agent's phone sends. Not c: every ring that ends would
-# carry the cause "answered elsewhere", and a missed one could not be told apart.
-DIAL = "mgiI"
+# carry the cause "answered elsewhere", and a missed one could not be told apart. U runs on the
+# phone that answers: it ends the caller's lease (extensions.conf).
+DIAL = f"mgiIU({dialplan.TALK})"
 
 
 class AgiWire(Protocol):

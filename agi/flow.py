@@ -11,13 +11,13 @@ from ..records import dialplan, kinds
 from .channel import Channel
 from .line import Line
 
-SPEAKING = 240  # seconds of lease while sentences are said
+MARGIN = 4  # seconds that a lease outlives what it is for
 Seek = Callable[[Channel, Line, str], Awaitable[None]]
 
 
 async def take(channel: Channel, line: Line, seek: Seek) -> None:
     """Serve one caller from the first ring to the end."""
-    await channel.lease(SPEAKING)
+    await channel.lease(MARGIN)
     await identify(channel, line)
     if not line.open:
         return await dismiss(channel, line, "closed", "closed")
@@ -38,9 +38,23 @@ async def greet(channel: Channel, line: Line) -> str:
     """Say who we are; the key of a caller who knows the menu already, or nothing."""
     keys = "".join(choice.key for choice in line.hotline.menu.choices)
     for prompt in ("greeting", "information"):
-        if line.has(prompt) and (key := await channel.say(prompt, keys)):
+        if key := await speak(channel, line, prompt, keys):
             return key
     return ""
+
+
+async def speak(channel: Channel, line: Line, prompt: str, keys: str = "") -> str:
+    """Say a sentence, if it has a text, under a lease of its length."""
+    if not line.has(prompt):
+        return ""
+    await channel.lease(line.seconds(prompt) + MARGIN)
+    return await channel.say(prompt, keys)
+
+
+async def ask(channel: Channel, line: Line, prompt: str, patience: float) -> str:
+    """Say a sentence and wait for a key, under a lease of both."""
+    await channel.lease(line.seconds(prompt) + int(patience) + MARGIN)
+    return await channel.ask(prompt, patience)
 
 
 async def choose(channel: Channel, line: Line, key: str) -> str:
@@ -50,7 +64,7 @@ async def choose(channel: Channel, line: Line, key: str) -> str:
     if queues:
         await channel.note(kinds.ASKED)
     for _ in range(menu.repeat if queues else 0):
-        key = key or await channel.ask("menu", menu.patience)
+        key = key or await ask(channel, line, "menu", menu.patience)
         if key in queues:
             await channel.note(kinds.CHOSE, key, queues[key])
             return queues[key]
@@ -61,10 +75,8 @@ async def choose(channel: Channel, line: Line, key: str) -> str:
 async def dismiss(channel: Channel, line: Line, outcome: str, prompt: str) -> None:
     """An honest sentence, then a decent end."""
     await channel.note(kinds.DISMISSED, outcome)
-    await channel.lease(SPEAKING)
     await channel.answer()
-    if line.has(prompt):
-        await channel.say(prompt)
+    await speak(channel, line, prompt)
     await finish(channel)
 
 

@@ -3,21 +3,36 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
 from ..records.tokens import number_of, token
+
+# Bytes of one second of sound, by the format's ending.
+BYTES = {
+    ".alaw": 8_000,
+    ".ulaw": 8_000,
+    ".g722": 8_000,
+    ".gsm": 1_650,
+    ".sln": 16_000,
+    ".wav": 16_000,
+    ".sln16": 32_000,
+    ".wav16": 32_000,
+}
 
 
 @dataclass
 class Line:
     """The applied hotline, its people, and a way to append to the journal.
 
-    ``key`` is the secret behind the callers' tokens (hex). ``knows`` tells
-    whether a name is an agent's. ``append`` returns when the event is durable.
+    ``prompts`` is the folder of the sentences. ``key`` is the secret behind the
+    callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
+    returns when the event is durable.
     """
 
     hotline: Hotline
+    prompts: Path
     key: str
     knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
@@ -26,6 +41,15 @@ class Line:
     def has(self, prompt: str) -> bool:
         """Whether there is such a sentence to say."""
         return prompt in prompt_texts(self.hotline)
+
+    def seconds(self, prompt: str) -> int:
+        """How long a sentence lasts at most, from the size of its sound files."""
+        found = [
+            path.stat().st_size // BYTES[path.suffix]
+            for path in self.prompts.glob(f"{prompt}.*")
+            if path.suffix in BYTES
+        ]
+        return max(found, default=0) + 1
 
     def token_of(self, header: str) -> str:
         """The caller's token from a From header; empty when withheld."""

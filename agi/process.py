@@ -96,7 +96,7 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
             store.close()
 
     key = load(folder.secrets).token_key
-    line = Line(Applied(folder)(), key, names.__contains__, append)
+    line = Line(Applied(folder)(), folder.prompts, key, names.__contains__, append)
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:

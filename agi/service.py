@@ -48,7 +48,8 @@ class Flows:
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
-        self._line = Line(hotline(), secrets.token_key, self._knows, journal.append)
+        prompts = folder.prompts.absolute()
+        self._line = Line(hotline(), prompts, secrets.token_key, self._knows, journal.append)
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""

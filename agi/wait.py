@@ -1,8 +1,8 @@
 """Waiting for a human: music, a word now and then, and a ring at the first chance.
 
-While a caller waits, Asterisk holds a lease on the call: if this service
-freezes, the lease runs out and the dialplan takes the caller into its own
-queue. During a ring and a conversation there is none: talking is Asterisk's.
+While a caller waits or rings, Asterisk holds a lease on the call: if this
+service freezes, the lease runs out and the dialplan takes the caller into its
+own queue. During a conversation there is none: talking is Asterisk's.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 from ..records import dialplan, kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
-from .flow import SPEAKING, dismiss, finish
+from .flow import MARGIN, dismiss, finish, speak
 from .hunt import Hunt, Turn
 from .line import Line
 from .switchboard import Offer
@@ -87,21 +87,19 @@ class Wait:
 
     async def _ring(self, offer: Offer) -> bool:
         """Ring; True after a conversation, False when nobody answered."""
-        await self._channel.lease(0)
+        await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
         dialled = await self._channel.ring(offer.agents, offer.ring_time)
         self._hunt.ended(self._channel.call, dialled.status)
         return dialled.answered
 
     async def _say(self, prompt: str) -> None:
         """A sentence between the music; an offer cuts it short."""
-        await self._channel.lease(SPEAKING)
-        if self._line.has(prompt):
-            offer = self._join().offer
-            offer.add_done_callback(self._cut)
-            try:
-                await self._channel.say(prompt, dialplan.STOP)
-            finally:
-                offer.remove_done_callback(self._cut)
+        offer = self._join().offer
+        offer.add_done_callback(self._cut)
+        try:
+            await speak(self._channel, self._line, prompt, dialplan.STOP)
+        finally:
+            offer.remove_done_callback(self._cut)
         await self._channel.music(True)
 
     def _cut(self, offer: asyncio.Future[Offer]) -> None:

@@ -104,6 +104,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
+        "talk_context": dialplan.TALK,
         "fellback": kinds.FELL_BACK,
         "dismissed": kinds.DISMISSED,
     }
