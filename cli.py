@@ -425,6 +425,22 @@ def agent_remove(context: click.Context, name: str) -> None:
     click.echo(f"{name} is removed. Next: decroche apply")
 
 
+@main.command("account-code")
+@click.pass_context
+def account_code(context: click.Context) -> None:
+    """Print a one-time code for one more account on the page, or after a lost password.
+
+    It is good once, for a day; an earlier code is void.
+    """
+    from decroche.dashboard import accounts
+    from decroche.hotline import load
+
+    folder = folder_of(context)
+    network = load(folder.hotline).network
+    code = accounts.issue_code(folder.database)
+    click.echo(f"Open within a day: http://{network.page_bind}:{network.page}/start?code={code}")
+
+
 @main.group()
 def journal() -> None:
     """What happened, fact by fact."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -98,7 +99,8 @@ def line_at(instant: datetime, append: Callable[[Event], object] = lambda event:
         if asyncio.iscoroutine(found):
             await found
 
-    return Line(HOTLINE, KEY, lambda name: name == "ana", appended, lambda: instant)
+    nowhere = Path("/nowhere")  # no sound file: every sentence counts for a second
+    return Line(HOTLINE, nowhere, KEY, lambda name: name == "ana", appended, lambda: instant)
 
 
 async def take(channel: Spy, instant: datetime = OPEN) -> str:
