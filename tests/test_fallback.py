@@ -16,7 +16,7 @@ from decroche.agi.fastagi import FastAgi, Flow
 from decroche.records import kinds
 
 from .conftest import Open
-from .live import LiveLine, listens, seconds, until
+from .live import ALL, LiveLine, listens, seconds, until
 from .sip import Process
 
 pytestmark = pytest.mark.pbx
@@ -27,11 +27,14 @@ default = "demarches"
 [queues.demarches]
 label = "Démarches"
 wrap_up = 1
+ring_time = 5
 [queues.visio]
 label = "Visio"
 """
 AGENTS = {name: ["demarches"] for name in ("ana", "bob", "cleo", "dan", "eve")}
 FROZEN = 4.0  # seconds until a caller whose flow does not react is in the fallback
+RING = 5.0  # seconds that a phone rings
+SENTENCE = 1.0  # seconds that the greeting lasts at most
 REFUSED = 1.0  # seconds when nobody listens
 
 
@@ -72,6 +75,8 @@ def talks(line: LiveLine, after: int) -> list[str]:
 
 
 def test_nobody_is_lost_when_the_services_are_killed(line: LiveLine) -> None:
+    line.stop_services()
+    line.serve(ALL)  # "decroche serve": one process for everything
     before = last(line)
     rings = len(line.processes[0].messages("received", "INVITE"))
     callers = line.call(calls=15, rate=20)
@@ -114,6 +119,54 @@ def test_a_frozen_service_loses_the_caller_to_the_fallback(line: LiveLine) -> No
         assert waited > 1  # a service that is only slow is given the time
     finally:
         line.signal(signal.SIGCONT)
+
+
+def test_a_service_that_freezes_in_a_sentence_loses_the_caller_to_the_fallback(
+    line: LiveLine,
+) -> None:
+    before = last(line)
+    caller = line.call()
+    until(lambda: facts(line, kinds.KNOWN, before), 5, "the flow to know the caller")
+    line.signal(signal.SIGSTOP)
+    try:
+        fell_back_after(line, caller, before, SENTENCE + FROZEN + 1)
+        caller.succeed(30)
+    finally:
+        line.signal(signal.SIGCONT)
+
+
+def test_a_service_that_freezes_in_a_ring_loses_the_caller_to_the_fallback(line: LiveLine) -> None:
+    """Nobody answers that ring; the caller must not be left with a service that sleeps."""
+    before = last(line)
+    line.declare(kinds.AWAY, *AGENTS)
+    mute = line.phones("fay", answer=None)
+    line.declare(kinds.AVAILABLE, "fay")
+    caller = line.call(("bye-after", "15000"))
+    until(lambda: mute.log.messages("received", "INVITE"), 5, "the ring")
+    line.signal(signal.SIGSTOP)
+    try:
+        until(lambda: facts(line, kinds.FELL_BACK, before), RING + FROZEN, "the fallback")
+        caller.succeed(30)
+    finally:
+        line.signal(signal.SIGCONT)
+        mute.stop()
+        until(lambda: not line.channels(), 10, "no channel left")
+        line.declare(kinds.AWAY, "fay")
+        line.declare(kinds.AVAILABLE, *AGENTS)
+
+
+def test_a_service_that_freezes_in_a_talk_does_not_hold_the_caller(line: LiveLine) -> None:
+    before = last(line)
+    caller = line.call(("until-bye", "20000"))
+    until(lambda: talks(line, before), 10, "the talk")
+    line.signal(signal.SIGSTOP)
+    try:
+        caller.succeed(3 + FROZEN)  # the agent hangs up after three seconds
+        assert facts(line, kinds.FELL_BACK, before) == []
+    finally:
+        line.signal(signal.SIGCONT)
+        caller.stop()
+        until(lambda: not line.channels(), 30, "no channel left")
 
 
 def fell_back_after(line: LiveLine, caller: Process, before: int, bound: float) -> float:

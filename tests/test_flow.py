@@ -93,17 +93,21 @@ class Spy:
         return [step for step in self.done if step[0] in kinds_]
 
 
-def line_at(instant: datetime, append: Callable[[Event], object] = lambda event: None) -> Line:
+def line_at(
+    instant: datetime,
+    append: Callable[[Event], object] = lambda event: None,
+    sounds: Path = Path("/nowhere"),
+) -> Line:
     async def appended(event: Event) -> None:
         found = append(event)
         if asyncio.iscoroutine(found):
             await found
 
     nowhere = Path("/nowhere")  # no sound file: every sentence counts for a second
-    return Line(HOTLINE, nowhere, KEY, lambda name: name == "ana", appended, lambda: instant)
+    return Line(HOTLINE, sounds, KEY, lambda name: name == "ana", appended, lambda: instant)
 
 
-async def take(channel: Spy, instant: datetime = OPEN) -> str:
+async def take(channel: Spy, instant: datetime = OPEN, sounds: Path = Path("/nowhere")) -> str:
     """The queue that the caller was led to; empty when the line itself ended the call."""
     found = ""
 
@@ -111,7 +115,7 @@ async def take(channel: Spy, instant: datetime = OPEN) -> str:
         nonlocal found
         found = queue
 
-    await flow.take(channel, line_at(instant), seek)
+    await flow.take(channel, line_at(instant, sounds=sounds), seek)
     return found
 
 
@@ -138,11 +142,24 @@ async def test_an_open_line_greets_and_asks() -> None:
     assert "655667788" not in str(channel.done)
 
 
-async def test_the_first_act_is_a_lease() -> None:
-    """Asterisk takes the call back in time, however early the service freezes."""
+async def test_every_moment_is_under_a_lease_that_outlives_it_by_little(
+    tmp_path: Path,
+) -> None:
+    """Asterisk takes the call back in time, whenever the service freezes."""
+    lengths = {"greeting": 3, "information": 30, "menu": 12}
+    for prompt, seconds in lengths.items():
+        (tmp_path / f"{prompt}.alaw").write_bytes(bytes(8_000 * seconds))
+        (tmp_path / f"{prompt}.sln16").write_bytes(bytes(32_000 * seconds))
     channel = Spy()
-    await take(channel)
+    await take(channel, sounds=tmp_path)
     assert channel.done[0][0] == "lease"
+    lengths["menu"] += 5  # the patience of the menu
+    lease = 0
+    for step in channel.done:
+        if step[0] == "lease":
+            lease = int(step[1])
+        elif step[0] == "say":
+            assert lengths[step[1]] < lease <= lengths[step[1]] + 6
 
 
 @pytest.mark.parametrize("keys", [[], [("menu", "7")], [("menu", "7"), ("menu", "9")]])
