@@ -103,7 +103,6 @@ def line_at(
         if asyncio.iscoroutine(found):
             await found
 
-    nowhere = Path("/nowhere")  # no sound file: every sentence counts for a second
     return Line(HOTLINE, sounds, KEY, lambda name: name == "ana", appended, lambda: instant)
 
 
