@@ -39,9 +39,11 @@ class Cel:
         """Forget what is there so far."""
         self._after = self._ask("SELECT coalesce(max(rowid), 0) FROM cel")[0][0]
 
-    def count(self, event: str, channel: str) -> int:
-        sql = "SELECT count(*) FROM cel WHERE rowid > ? AND eventtype = ? AND channel GLOB ?"
-        found: int = self._ask(sql, self._after, event, channel)[0][0]
+    def count(self, event: str, channel: str, extra: str = "*") -> int:
+        """How many records; ``channel`` and ``extra`` (Asterisk's JSON) as SQL's GLOB."""
+        sql = """SELECT count(*) FROM cel
+            WHERE rowid > ? AND eventtype = ? AND channel GLOB ? AND extra GLOB ?"""
+        found: int = self._ask(sql, self._after, event, channel, extra)[0][0]
         return found
 
     def wait_for(self, calls: int, seconds: float) -> None:
@@ -94,3 +96,10 @@ class Cel:
                 if "no such table" in str(error):
                     return [(0, 0, "", "")] if "count(" in sql or "max(" in sql else []  # type: ignore[list-item]
                 raise
+
+
+def steady_rate(ends: Sequence[float]) -> float:
+    """Calls per second between the first and the last fifth of all ends (seconds)."""
+    ordered = sorted(ends)
+    middle = ordered[len(ordered) // 5 : len(ordered) - len(ordered) // 5]
+    return (len(middle) - 1) / (middle[-1] - middle[0]) if len(middle) > 1 else 0.0

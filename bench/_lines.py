@@ -4,13 +4,14 @@ Everything is on loopback and in a temporary folder, and ends with the benchmark
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +61,17 @@ class BenchLine:
 
 @contextmanager
 def bench_line(
-    hotline: str, agents: Sequence[str] = (), dialplan: str = "", manager: str = ""
+    hotline: str,
+    agents: Sequence[str] = (),
+    more: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
 ) -> Iterator[BenchLine]:
     """Make a line, start Asterisk on it, and end it.
 
     :param hotline: what hotline.toml says besides [line], [network] and [trunks].
     :param agents: names; their phones are static contacts on one port, never asked if alive.
-    :param dialplan: more of extensions.conf. :param manager: more of manager.conf.
+    :param more: name of an Asterisk file -> lines behind our own; @root@ and @sounds@ stand for
+        the line's folders. :param without: options of ours that are left to Asterisk's defaults.
     """
     release = find_release(default_home())
     if release is None:
@@ -77,9 +82,10 @@ def bench_line(
         folder = Folder(root)
         phones = free_port()
         model = _make(folder, release, hotline, agents)
-        _append(folder, "extensions.conf", dialplan)
-        _append(folder, "manager.conf", manager)
-        _append(folder, "pjsip.conf", _contacts(agents, phones))
+        for option in without:
+            _leave_out(folder, option)
+        for name, text in {"pjsip.conf": _contacts(agents, phones), **(more or {})}.items():
+            _append(folder, name, text)
         pbx = Pbx(release, folder.pbx)
         yield BenchLine(folder, model, pbx, pbx.start().pid, phones)
     finally:
@@ -102,8 +108,15 @@ def _make(folder: Folder, release: Release, text: str, agents: Sequence[str]) ->
 
 
 def _append(folder: Folder, name: str, text: str) -> None:
+    text = text.replace("@root@", str(folder.root)).replace("@sounds@", str(folder.prompts))
     with open(folder.etc / name, "a", encoding="utf-8") as file:
         file.write("\n" + text)
+
+
+def _leave_out(folder: Folder, option: str) -> None:
+    for path in folder.etc.glob("*.conf"):
+        text = path.read_text("utf-8")
+        path.write_text(re.sub(rf"^{option} = .*\n", "", text, flags=re.MULTILINE), "utf-8")
 
 
 def _contacts(agents: Sequence[str], port: int) -> str:

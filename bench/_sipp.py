@@ -72,8 +72,14 @@ def _send(text: str, retransmit: bool = False, extra: str = "") -> str:
     return f"<send{retries}{extra}><![CDATA[\n{text}\n]]></send>\n"
 
 
+BYE_OK = _send(REPLY.format(tag="", body=EMPTY))
+
+
 def caller(number: str, key: str = "", key_after_ms: int = 0, user: str = "0612345678") -> str:
-    """A scenario: call, press a key after a while if there is one, wait for the end."""
+    """A scenario: call, press a key after a while if there is one, wait for the end.
+
+    A caller who hears the menu for two more seconds presses once more.
+    """
 
     def request(method: str, sequence: int, body: str = EMPTY) -> str:
         first = sequence == 1 and method == "INVITE"
@@ -84,17 +90,21 @@ def caller(number: str, key: str = "", key_after_ms: int = 0, user: str = "06123
             body=body,
         )  # fmt: skip
 
+    def press(sequence: int) -> str:
+        body = f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\n"
+        info = request("INFO", sequence, body + "Duration=100\n")
+        return _send(info, retransmit=True) + '<recv response="200"/>\n'
+
     text = HEAD + _send(request("INVITE", 1, SDP), retransmit=True)
     for code in (100, 180, 183):
         text += f'<recv response="{code}" optional="true"/>\n'
     text += '<recv response="200" rrs="true" timeout="20000"/>\n' + _send(request("ACK", 1))
     if key:
-        press = f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={key}\n"
-        text += f'<pause milliseconds="{key_after_ms}"/>\n'
-        text += _send(request("INFO", 2, press + "Duration=100\n"), retransmit=True)
-        text += '<recv response="200"/>\n'
-    text += '<recv request="BYE" timeout="60000"/>\n'
-    return text + _send(REPLY.format(tag="", body=EMPTY)) + "</scenario>"
+        text += f'<pause milliseconds="{key_after_ms}"/>\n' + press(2)
+        text += '<recv request="BYE" timeout="2000" ontimeout="1"/>\n' + BYE_OK
+        text += '<nop next="2"/>\n<label id="1"/>\n' + press(3)
+    text += '<recv request="BYE" timeout="60000"/>\n' + BYE_OK
+    return text + '<label id="2"/>\n</scenario>'
 
 
 def phone(talk_ms: int) -> str:

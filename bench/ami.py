@@ -1,9 +1,10 @@
 """The AMI stream through our session's protocol, against panoramisk's own: `./run bench ami`.
 
 Two real calls are placed (one through our flow, one through Queue()) while three sessions listen:
-one gets everything, the others are those of manager.conf. What the first one got is then played
-to both protocols, in the portions in which a socket gives it. Exit code 1 when a limit is missed.
-Takes about 20 s.
+one gets everything that Asterisk says by default, the others are those of manager.conf. What the
+first one got is then played to both protocols in turn, in the portions that a network brings.
+Speeds are in CPU time, which other work on the machine disturbs least. Exit code 1 when a limit
+is missed. Takes about 20 s.
 """
 
 import asyncio
@@ -104,7 +105,9 @@ class Listener:
 def record() -> tuple[bytes, dict[str, bytes], dict[str, dict[str, int]]]:
     """The greeting, each call's whole stream, and the bytes of every session for each call."""
     with ExitStack() as stack:
-        line = stack.enter_context(bench_line(HOTLINE, [AGENT], DIALPLAN, MANAGER))
+        files = {"extensions.conf": DIALPLAN, "manager.conf": MANAGER}
+        ours = ("decline", "disabledevents")
+        line = stack.enter_context(bench_line(HOTLINE, [AGENT], files, ours))
         declare(line.folder, [AGENT], kinds.AVAILABLE)
         command = [str(Path(sys.executable).with_name("decroche")), "--dir"]
         command += [str(line.folder.root), "serve", "flows"]
@@ -196,16 +199,16 @@ def ours(found: "Counter[str]") -> Callable[[bytes], None]:
 def play(
     make: Callable[["Counter[str]"], Callable[[bytes], None]], greeting: bytes, data: bytes
 ) -> tuple[float, "Counter[str]"]:
-    """Seconds, and the events that came out."""
+    """Seconds of CPU, and the events that came out."""
     found: Counter[str] = Counter()
     receive = make(found)
     receive(greeting)
     sent = portions(data)
     gc.collect()
-    began = time.perf_counter()
+    began = time.process_time()
     for portion in sent:
         receive(portion)
-    return time.perf_counter() - began, found
+    return time.process_time() - began, found
 
 
 async def bench_protocols(greeting: bytes, streams: dict[str, bytes]) -> bool:
@@ -223,8 +226,10 @@ async def bench_protocols(greeting: bytes, streams: dict[str, bytes]) -> bool:
                 sys.exit(f"the two disagree about the events: {found - theirs} {theirs - found}")
             await asyncio.sleep(0)
         mine, other = (statistics.median(values) for values in speeds.values())
-        print(f"  {name:22} {mine:9.0f} {other:11.0f} {mine / other:7.2f}")
-        good &= at_least(f"events/s, ours : panoramisk's, {name}", mine / other, FASTER)
+        pairs = zip(speeds["ours"], speeds["panoramisk"], strict=True)
+        ratio = statistics.median(one / two for one, two in pairs)
+        print(f"  {name:22} {mine:9.0f} {other:11.0f} {ratio:7.2f}")
+        good &= at_least(f"events/s, ours : panoramisk's, {name}", ratio, FASTER)
     return good
 
 
