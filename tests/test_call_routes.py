@@ -148,7 +148,7 @@ def test_a_caller_who_waits_too_long_is_told(line: LiveLine) -> None:
     caller.succeed(30)
     until(lambda: row(line, call)["outcome"], 5)
     assert (row(line, call)["outcome"], row(line, call)["rings"]) == ("overflow", 0)
-    assert moments(line, call)[kinds.DISMISSED] == pytest.approx(5, abs=0.5)
+    assert moments(line, call)[kinds.DISMISSED] == pytest.approx(5, abs=1)
     first.succeed(20)
 
 
@@ -161,7 +161,7 @@ def test_a_caller_reaches_another_queues_agents_after_a_time(line: LiveLine) -> 
     line.until_quiet()
     found = row(line, call)
     assert (found["outcome"], found["agent"], found["queue"]) == ("answered", "wes", "narrow")
-    assert moments(line, call)[kinds.RANG] == pytest.approx(2, abs=0.3)
+    assert moments(line, call)[kinds.RANG] == pytest.approx(2, abs=0.5)
 
 
 def results(line: LiveLine, call: str) -> dict[str, str]:
