@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ..records import dialplan
-from .channel import Dialled
+from .channel import HungUp
 from .wire import Reply, quote
 
 QUICK = 5.0  # seconds for a command that Asterisk carries out at once
 SPEECH = 180.0  # seconds for a sentence at most
 TALK = 12 * 3600.0  # seconds for a conversation at most
 
-# Dial(): m music for the caller, g come back when the agent hangs up, i and I follow neither
-# a forwarding nor an identity that the agent's phone sends. Not c: every ring that ends would
-# carry the cause "answered elsewhere", and a missed one could not be told apart. U runs on the
-# phone that answers: it ends the caller's lease (extensions.conf).
-DIAL = f"mgiIU({dialplan.TALK})"
+# Dial(): m music for the caller, i and I follow neither a forwarding nor an identity that the
+# agent's phone sends. Not c: every ring that ends would carry the cause "answered elsewhere", and
+# a missed one could not be told apart. Not g: after a talk Asterisk itself ends the call. U runs
+# on the phone that answers: it ends the caller's lease (extensions.conf).
+DIAL = f"miIU({dialplan.TALK})"
 
 
 class AgiWire(Protocol):
@@ -70,12 +70,12 @@ class AgiChannel:
     async def music(self, on: bool) -> None:
         await self._quick(f"SET MUSIC {'ON' if on else 'OFF'}")
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
+    async def ring(self, agents: Sequence[str], seconds: int) -> str:
         phones = "&".join(f"PJSIP/{agent}" for agent in agents)
-        await self._wire.command(f"EXEC Dial {quote(f'{phones},{seconds},{DIAL}')}", TALK)
-        reply = await self._quick("GET FULL VARIABLE ${DIALSTATUS}/${DIALEDPEERNAME}")
-        status, _, peer = reply.data.partition("/")
-        return Dialled(status, endpoint_of(peer))
+        dial = quote(f"{phones},{seconds},{DIAL}")
+        if (await self._wire.command(f"EXEC Dial {dial}", TALK)).result == "-1":
+            raise HungUp  # after a talk, or because the caller went while it rang
+        return (await self._quick("GET FULL VARIABLE ${DIALSTATUS}")).data
 
     async def gone(self) -> None:
         await self._wire.hung_up.wait()

@@ -1,7 +1,6 @@
 """What a flow can do with a call, whatever carries it."""
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -11,18 +10,6 @@ class HungUp(Exception):
 
 class ChannelError(Exception):
     """Asterisk refused a command or did not answer in time."""
-
-
-@dataclass(frozen=True)
-class Dialled:
-    """How a ring ended: DIALSTATUS and the agent who answered, if any (``Dial()``)."""
-
-    status: str
-    agent: str = ""
-
-    @property
-    def answered(self) -> bool:
-        return self.status == "ANSWER"
 
 
 class Channel(Protocol):
@@ -71,8 +58,11 @@ class Channel(Protocol):
 
     async def music(self, on: bool) -> None: ...
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
-        """Ring agents; when one answers, return after the conversation."""
+    async def ring(self, agents: Sequence[str], seconds: int) -> str:
+        """Ring agents; return DIALSTATUS when nobody has answered.
+
+        When one answers, the conversation ends the call: :class:`HungUp`.
+        """
         ...
 
     def gone(self) -> Coroutine[Any, Any, None]:

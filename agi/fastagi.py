@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 SESSIONS = 1000
 ENVIRONMENT_TIME = 2.0  # seconds
+LOOK = 0.5  # seconds between two looks for commands that are overdue
 
 Flow = Callable[[AgiChannel], Awaitable[None]]
 
@@ -29,7 +30,7 @@ class FastAgi:
     def __init__(self, flows: Mapping[str, Flow], prompts: Path) -> None:
         self._flows = flows
         self._prompts = prompts
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: dict[asyncio.Task[None], Wire] = {}
 
     async def serve(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve on loopback until cancelled; then let go of every call at once."""
@@ -37,7 +38,10 @@ class FastAgi:
         server = await loop.create_server(self._accept, "127.0.0.1", port, backlog=SESSIONS)
         ready(server.sockets[0].getsockname()[1])
         try:
-            await server.serve_forever()
+            while True:
+                await asyncio.sleep(LOOK)
+                for wire in list(self._sessions.values()):
+                    wire.look(loop.time())
         finally:
             server.close()
             for task in self._sessions:
@@ -47,8 +51,8 @@ class FastAgi:
     def _accept(self) -> Wire:
         wire = Wire()
         task = asyncio.create_task(self._session(wire))
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
+        self._sessions[task] = wire
+        task.add_done_callback(self._sessions.pop)
         return wire
 
     async def _session(self, wire: Wire) -> None:

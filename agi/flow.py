@@ -17,7 +17,6 @@ Seek = Callable[[Channel, Line, str], Awaitable[None]]
 
 async def take(channel: Channel, line: Line, seek: Seek) -> None:
     """Serve one caller from the first ring to the end."""
-    await channel.lease(MARGIN)
     await identify(channel, line)
     if not line.open:
         return await dismiss(channel, line, "closed", "closed")

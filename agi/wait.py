@@ -12,7 +12,7 @@ from typing import Any
 from ..records import dialplan, kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
-from .flow import MARGIN, dismiss, finish, speak
+from .flow import MARGIN, dismiss, speak
 from .hunt import Hunt, Turn
 from .line import Line
 from .switchboard import Offer
@@ -41,7 +41,7 @@ class Wait:
         self._alone_since = 0  # since when nobody is there who could answer
 
     async def run(self) -> None:
-        """Wait until somebody has answered, nobody can, or it has been too long."""
+        """Wait until nobody can answer or it has been too long; a conversation is a HungUp."""
         await self._channel.note(kinds.QUEUED, self._name)
         gone = asyncio.create_task(self._channel.gone())
         try:
@@ -56,8 +56,7 @@ class Wait:
         while True:
             offer = await self._offer(self._join(), gone)
             if offer is not None:
-                if await self._ring(offer):
-                    return await finish(self._channel)
+                await self._ring(offer)
                 await self._channel.music(True)
             elif self._over(now()):
                 return await self._dismiss("overflow", "too-long")
@@ -85,12 +84,11 @@ class Wait:
                 return None
         return turn.offer.result()
 
-    async def _ring(self, offer: Offer) -> bool:
-        """Ring; True after a conversation, False when nobody answered."""
+    async def _ring(self, offer: Offer) -> None:
+        """Ring; returns when nobody has answered. A conversation ends with HungUp."""
         await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
-        dialled = await self._channel.ring(offer.agents, offer.ring_time)
-        self._hunt.ended(self._channel.call, dialled.status)
-        return dialled.answered
+        status = await self._channel.ring(offer.agents, offer.ring_time)
+        self._hunt.ended(self._channel.call, status)
 
     async def _say(self, prompt: str) -> None:
         """A sentence between the music; an offer cuts it short."""

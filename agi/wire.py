@@ -50,6 +50,7 @@ class Wire(asyncio.Protocol):
         self._lines = self._bytes = 0
         self._reply: asyncio.Future[Reply] | None = None
         self._usage = False
+        self._due, self._asked = 0.0, ""  # loop time until which the command may take
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -85,16 +86,20 @@ class Wire(asyncio.Protocol):
             raise HungUp
         if self._reply is not None:
             raise ChannelError("a command is under way")
-        self._reply = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._reply = loop.create_future()
+        self._due, self._asked = loop.time() + bound, line
         self._transport.write(line.encode() + b"\n")
         try:
-            async with asyncio.timeout(bound):
-                return await self._reply
-        except TimeoutError:
-            self.abort()
-            raise ChannelError(f"no reply to {line.split()[0]} within {bound:g} s") from None
+            return await self._reply
         finally:
             self._reply = None
+
+    def look(self, now: float) -> None:
+        """Give up a command that is overdue; asked regularly, which is cheaper than timers."""
+        if self._reply is not None and now > self._due:
+            self._settle(ChannelError(f"no reply to {self._asked.split()[0]} in time"))
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         *lines, self._buffer = (self._buffer + data).split(b"\n")

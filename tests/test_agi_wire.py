@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from decroche.agi import fastagi
 from decroche.agi.call import AgiChannel, endpoint_of
-from decroche.agi.channel import ChannelError, Dialled, HungUp
+from decroche.agi.channel import ChannelError, HungUp
 from decroche.agi.fastagi import FastAgi, Flow
 from decroche.agi.wire import ENVIRONMENT_LINES, REPLY_BYTES, Reply, Wire, parse, quote
 
@@ -165,9 +165,14 @@ async def test_anything_else_is_a_refusal(asterisk: Asterisk, line: bytes) -> No
 
 
 async def test_a_command_waits_no_longer_than_its_bound(asterisk: Asterisk) -> None:
-    with pytest.raises(ChannelError, match=r"no reply to ANSWER within 0.05 s"):
-        await asterisk.wire.command("ANSWER", 0.05)
+    task = asyncio.create_task(asterisk.wire.command("ANSWER", 5))
     assert await asterisk.read() == b"ANSWER\n"
+    now = asyncio.get_running_loop().time()
+    asterisk.wire.look(now + 4)
+    assert not task.done()
+    asterisk.wire.look(now + 6)
+    with pytest.raises(ChannelError, match="no reply to ANSWER in time"):
+        await task
     assert await asterisk.read() == b""  # given up: Asterisk goes on in the dialplan
 
 
@@ -254,14 +259,23 @@ async def test_a_key_that_is_no_key_is_none(asterisk: Asterisk) -> None:
         assert await task == ""
 
 
-async def test_a_ring_tells_who_answered(asterisk: Asterisk) -> None:
+async def test_a_ring_that_nobody_answers_tells_why(asterisk: Asterisk) -> None:
     channel = AgiChannel(asterisk.wire, Path("/sounds"))
     task = asyncio.create_task(channel.ring(["ana", "bob"], 20))
     assert (await asterisk.read()).startswith(b'EXEC Dial "PJSIP/ana&PJSIP/bob,20,')
     asterisk.say(b"200 result=0\n")
-    assert await asterisk.read() == b"GET FULL VARIABLE ${DIALSTATUS}/${DIALEDPEERNAME}\n"
-    asterisk.say(b"200 result=1 (ANSWER/PJSIP/bob-00000001)\n")
-    assert await task == Dialled("ANSWER", "bob")
+    assert await asterisk.read() == b"GET FULL VARIABLE ${DIALSTATUS}\n"
+    asterisk.say(b"200 result=1 (NOANSWER)\n")
+    assert await task == "NOANSWER"
+
+
+async def test_a_conversation_ends_the_call(asterisk: Asterisk) -> None:
+    channel = AgiChannel(asterisk.wire, Path("/sounds"))
+    task = asyncio.create_task(channel.ring(["ana"], 20))
+    await asterisk.read()
+    asterisk.say(b"200 result=-1\n")
+    with pytest.raises(HungUp):
+        await task
 
 
 def test_an_endpoint_is_read_from_a_channels_name() -> None:

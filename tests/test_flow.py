@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from decroche.agi import flow, presence
-from decroche.agi.channel import ChannelError, Dialled, HungUp
+from decroche.agi.channel import ChannelError, HungUp
 from decroche.agi.line import Line
 from decroche.hotline import parse
 from decroche.records import dialplan, kinds
@@ -83,7 +83,7 @@ class Spy:
     async def music(self, on: bool) -> None:
         self.done.append(("music", str(on)))
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> Dialled:
+    async def ring(self, agents: Sequence[str], seconds: int) -> str:
         raise ChannelError("nobody rings here")
 
     async def gone(self) -> None:
@@ -151,7 +151,7 @@ async def test_every_moment_is_under_a_lease_that_outlives_it_by_little(
         (tmp_path / f"{prompt}.sln16").write_bytes(bytes(32_000 * seconds))
     channel = Spy()
     await take(channel, sounds=tmp_path)
-    assert channel.done[0][0] == "lease"
+    assert "say" not in [step[0] for step in channel.done][:3]  # the dialplan's own lease holds
     lengths["menu"] += 5  # the patience of the menu
     lease = 0
     for step in channel.done:
