@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -37,14 +38,13 @@ class Cel:
 
     def mark(self) -> None:
         """Forget what is there so far."""
-        self._after = self._ask("SELECT coalesce(max(rowid), 0) FROM cel")[0][0]
+        self._after = self._number("SELECT coalesce(max(rowid), 0) FROM cel")
 
     def count(self, event: str, channel: str, extra: str = "*") -> int:
         """How many records; ``channel`` and ``extra`` (Asterisk's JSON) as SQL's GLOB."""
         sql = """SELECT count(*) FROM cel
             WHERE rowid > ? AND eventtype = ? AND channel GLOB ? AND extra GLOB ?"""
-        found: int = self._ask(sql, self._after, event, channel, extra)[0][0]
-        return found
+        return self._number(sql, self._after, event, channel, extra)
 
     def wait_for(self, calls: int, seconds: float) -> None:
         """Until the ends of so many calls are written down, or nothing comes any more."""
@@ -88,13 +88,17 @@ class Cel:
             WHERE rowid > ? ORDER BY CAST(eventtime AS REAL), rowid"""
         return self._ask(sql, self._after)
 
-    def _ask(self, sql: str, *values: object) -> list[tuple[str, float, str, str]]:
+    def _number(self, sql: str, *values: object) -> int:
+        found = self._ask(sql, *values)
+        return int(found[0][0]) if found else 0
+
+    def _ask(self, sql: str, *values: object) -> list[Any]:
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10)) as db:
             try:
                 return db.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:  # Asterisk makes the table at its first call
-                if "no such table" in str(error):
-                    return [(0, 0, "", "")] if "count(" in sql or "max(" in sql else []  # type: ignore[list-item]
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):  # Asterisk makes it at its first call
+                    return []
                 raise
 
 

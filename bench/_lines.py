@@ -147,7 +147,7 @@ def declare(folder: Folder, agents: Sequence[str], kind: str) -> None:
     store = Store(folder.database)
     try:
         at = now()
-        store.append(Event(id=f"{a}:{kind}:{at}", at=at, kind=kind, actor=a) for a in agents)
+        store.append([Event(id=f"{a}:{kind}:{at}", at=at, kind=kind, actor=a) for a in agents])
     finally:
         store.close()
 

@@ -163,7 +163,8 @@ class Transport(asyncio.Transport):
 def panoramisks(found: "Counter[str]") -> Callable[[bytes], None]:
     """panoramisk's Manager and protocol as its documentation uses them."""
     loop = asyncio.get_running_loop()
-    manager: Any = Manager(loop=loop, log=logging.getLogger("silent"))
+    make: Any = Manager
+    manager = make(loop=loop, log=logging.getLogger("silent"))
     protocol = manager.config["protocol_factory"]()
     made: asyncio.Future[Any] = loop.create_future()
     protocol.connection_made(Transport())

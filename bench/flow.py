@@ -103,12 +103,18 @@ def serve(root: Path) -> None:
         await flow.finish(channel)
 
     key = secrets.load(folder.secrets).token_key
-    line = Line(load(folder.applied), key, lambda name: False, append)
+    line = Line(
+        load(folder.applied),
+        folder.prompts.absolute(),
+        key,
+        knows=lambda name: False,
+        append=append,
+    )
 
     async def take(channel: AgiChannel) -> None:
         await flow.take(channel, line, over)
 
-    server = FastAgi({"call": take}, folder.prompts.absolute())
+    server = FastAgi({"call": take}, prompts)
     asyncio.run(server.serve(line.hotline.network.agi))
 
 

@@ -27,7 +27,6 @@ from _lines import (
 )
 from _sipp import Result, call, caller, phones
 
-from decroche.agi.call import DIAL
 from decroche.records import kinds
 
 AGENTS = [f"a{number}" for number in range(10, 60)]
@@ -52,11 +51,11 @@ closed = ""
 nobody = ""
 too-long = ""
 """
-# As our own hunt does it: answered first, the same options of Dial(), the same of Queue().
-DIALPLAN = f"""
+# Answered first, as our hunt does it, and with the options that our hunt and fallback use.
+DIALPLAN = """
 [from-street](+)
 exten => dial,1,Answer()
- same => n,Dial(PJSIP/a${{RAND(10,59)}},20,{DIAL})
+ same => n,Dial(PJSIP/a${RAND(10,59)},20,mgiI)
  same => n,Hangup()
 exten => queue,1,Answer()
  same => n,Queue(line,i,,,900)
