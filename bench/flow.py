@@ -103,13 +103,8 @@ def serve(root: Path) -> None:
         await flow.finish(channel)
 
     key = secrets.load(folder.secrets).token_key
-    line = Line(
-        load(folder.applied),
-        folder.prompts.absolute(),
-        key,
-        knows=lambda name: False,
-        append=append,
-    )
+    hotline, prompts = load(folder.applied), folder.prompts.absolute()
+    line = Line(hotline, prompts, key, lambda name: False, append)
 
     async def take(channel: AgiChannel) -> None:
         await flow.take(channel, line, over)
