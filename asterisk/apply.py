@@ -58,9 +58,12 @@ def apply(
         texts = prompt_texts(hotline)
         poor = prompts.prepare(release, folder.prompts, texts, hotline.line.language, progress)
         _prepare_cel(folder)
+        moved = folder.applied.exists() and load(folder.applied).network != hotline.network
         pbx = Pbx(release, folder.pbx)
         ask = pbx.ask if _runs(pbx) else None
         done = settings.switch(folder, files, ask)
+    if moved:
+        done.append("the services take new addresses and ports when they are started again")
     if poor:
         done.append(
             "no voice for: " + ", ".join(poor) + "; Asterisk's own sounds stand in for them"
