@@ -33,7 +33,7 @@ AGENTS = [f"a{number}" for number in range(10, 60)]
 FEW = AGENTS[:5]
 TALK_MS = 100  # under load
 LONG_TALK_MS = 1000  # in the backlog
-SECONDS = 8  # of offered calls at each rate
+SECONDS = 6  # of offered calls at each rate
 LINES = 200  # calls that the trunk carries at once; 220 calls/s need 140 of them
 
 HOTLINE = """
