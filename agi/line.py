@@ -1,7 +1,8 @@
 """What a flow knows of the line it serves."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
 from ..records.tokens import number_of, token
 
+AGAIN = 30.0  # seconds
 # Bytes of one second of sound, by the format's ending.
 BYTES = {
     ".alaw": 8_000,
@@ -37,13 +39,27 @@ class Line:
     knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _said_by: Hotline | None = None
+    _texts: dict[str, str] = field(default_factory=dict)
+    _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def has(self, prompt: str) -> bool:
         """Whether there is such a sentence to say."""
-        return prompt in prompt_texts(self.hotline)
+        if self._said_by is not self.hotline:
+            self._said_by, self._texts = self.hotline, prompt_texts(self.hotline)
+        return prompt in self._texts
 
     def seconds(self, prompt: str) -> int:
-        """How long a sentence lasts at most, from the size of its sound files."""
+        """How long a sentence lasts at most, from the size of its sound files (looked up anew
+        after half a minute: somebody may record another).
+        """
+        now = time.monotonic()
+        found = self._lengths.get(prompt)
+        if found is None or now - found[1] > AGAIN:
+            found = self._lengths[prompt] = (self._measure(prompt), now)
+        return found[0]
+
+    def _measure(self, prompt: str) -> int:
         found = [
             path.stat().st_size // BYTES[path.suffix]
             for path in self.prompts.glob(f"{prompt}.*")
