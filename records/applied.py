@@ -1,8 +1,6 @@
 """The hotline in force: read again when ``decroche apply`` has switched."""
 
 import os
-import time
-from collections.abc import Callable
 
 import structlog
 
@@ -11,33 +9,32 @@ from .folder import Folder
 
 log = structlog.get_logger(__name__)
 
-LOOK = 0.5  # seconds between two looks at the link
-
 
 class Applied:
-    """``applied()`` gives the model in force; cheap enough to ask for each call."""
+    """``applied()`` gives the model in force; cheap enough to ask for each call.
 
-    def __init__(self, folder: Folder, clock: Callable[[], float] = time.monotonic) -> None:
+    What tells one from the next is the link's target: 2 microseconds to read, so that
+    the first call after an ``apply`` already meets the new line.
+    """
+
+    def __init__(self, folder: Folder) -> None:
         """:raises HotlineError: nothing has been applied yet, or it cannot be read."""
         self._folder = folder
-        self._clock = clock
         if not folder.applied.exists():
             raise HotlineError(f"{folder.root}: nothing is in force yet; type: decroche apply")
         self._target = self._link()
         self._hotline = load(folder.applied)
-        self._looked = clock()
 
     def __call__(self) -> Hotline:
-        if self._clock() - self._looked > LOOK:
-            self._looked = self._clock()
-            target = self._link()
-            if target != self._target:
-                self._read(target)
+        target = self._link()
+        if target != self._target:
+            self._read(target)
         return self._hotline
 
     def _read(self, target: str) -> None:
+        self._target = target
         try:
-            self._hotline, self._target = load(self._folder.applied), target
+            self._hotline = load(self._folder.applied)
         except HotlineError as error:  # the old model goes on
             log.error("the applied hotline cannot be read", reason=str(error))
 
