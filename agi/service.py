@@ -100,7 +100,7 @@ class Flows:
         }
 
     async def _take(self, channel: AgiChannel) -> None:
-        self._line.hotline = self._hotline()
+        self._take_model()
         await flow.take(channel, self._line, self._seek)
 
     async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
@@ -123,14 +123,18 @@ class Flows:
                 self._staff()
 
     async def _watch(self) -> None:
-        """The applied hotline changes seldom: look once a second."""
-        model = self._hotline()
+        """The applied hotline changes seldom: without calls, look once a second."""
         while True:
             await asyncio.sleep(MODEL)
-            if self._hotline() is not model:
-                model = self._hotline()
-                self.hunt.configure(model.queues)
-                self.changed.set()
+            self._take_model()
+
+    def _take_model(self) -> None:
+        """The flows and the hunt change to another hotline in the same instant."""
+        model = self._hotline()
+        if model is not self._line.hotline:
+            self._line.hotline = model
+            self.hunt.configure(model.queues)
+            self.changed.set()
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""

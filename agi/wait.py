@@ -35,8 +35,9 @@ class Wait:
         self._channel = channel
         self._line = line
         self._hush = hush
-        self._name = queue
-        self._queue = line.hotline.queues[queue]
+        queues = line.hotline.queues  # an apply may have removed the queue since the menu
+        self._name = queue if queue in queues else line.hotline.menu.default
+        self._queue = queues[self._name]
         self._since = self._said = now()
         self._alone_since = 0  # since when nobody is there who could answer
 
