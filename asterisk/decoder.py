@@ -5,8 +5,6 @@ decoding, so that no chunk boundary can lose a character. Of a repeated header
 the first one wins: what comes later may have been smuggled into a value.
 """
 
-from typing import Any
-
 EVENT_BYTES = 64 << 10  # of one packet; longer ones are dropped
 HEADERS = 256  # of one packet; what follows is ignored
 END = b"\r\n\r\n"
@@ -52,7 +50,3 @@ class Decoder:
             if found and name not in packet:
                 packet[name] = value
         return packet
-
-
-def is_event(packet: dict[str, Any]) -> bool:
-    return "Event" in packet

@@ -45,11 +45,6 @@ class Release:
         """Asterisk's own sounds, one folder per language (fr, en)."""
         return self.data / "sounds"
 
-    @property
-    def moh(self) -> Path:
-        """Music for those who wait."""
-        return self.data / "moh"
-
     def program(self, name: str) -> str | None:
         """The path of a program (asterisk, espeak-ng, sox), None where it is not to be had."""
         if self.attached:

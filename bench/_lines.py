@@ -42,6 +42,22 @@ page = {page}
 host = "127.0.0.1"
 dids = ["{did}"]
 """
+# One queue, no menu, nothing said: what is left of a call is the hunt.
+SILENT_LINE = """
+[menu]
+default = "line"
+[queues.line]
+label = "Line"
+wrap_up = 0
+[prompts]
+greeting = ""
+menu = ""
+wait = ""
+still = ""
+closed = ""
+nobody = ""
+too-long = ""
+"""
 
 
 @dataclass(frozen=True)

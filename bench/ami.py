@@ -22,6 +22,7 @@ from typing import Any
 
 from _cel import Cel
 from _lines import (
+    SILENT_LINE,
     BenchLine,
     at_least,
     at_most,
@@ -44,21 +45,6 @@ AGENT = "a10"
 CALLS = 250  # as often each recorded call is played in one round
 ROUNDS = 7
 PORTION = 1448  # bytes: what one segment of an Ethernet brings
-HOTLINE = """
-[menu]
-default = "line"
-[queues.line]
-label = "Line"
-wrap_up = 0
-[prompts]
-greeting = ""
-menu = ""
-wait = ""
-still = ""
-closed = ""
-nobody = ""
-too-long = ""
-"""
 DIALPLAN = """
 [from-street](+)
 exten => queue,1,Answer()
@@ -107,7 +93,7 @@ def record() -> tuple[bytes, dict[str, bytes], dict[str, dict[str, int]]]:
     with ExitStack() as stack:
         files = {"extensions.conf": DIALPLAN, "manager.conf": MANAGER}
         ours = ("decline", "disabledevents")
-        line = stack.enter_context(bench_line(HOTLINE, [AGENT], files, ours))
+        line = stack.enter_context(bench_line(SILENT_LINE, [AGENT], files, ours))
         declare(line.folder, [AGENT], kinds.AVAILABLE)
         command = [str(Path(sys.executable).with_name("decroche")), "--dir"]
         command += [str(line.folder.root), "serve", "flows"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from _cel import Cel, Phone, Story, steady_rate
 from _lines import (
     DID,
+    SILENT_LINE,
     BenchLine,
     at_least,
     at_most,
@@ -36,21 +37,6 @@ LONG_TALK_MS = 1000  # in the backlog
 SECONDS = 6  # of offered calls at each rate
 LINES = 200  # calls that the trunk carries at once; 220 calls/s need 140 of them
 
-HOTLINE = """
-[menu]
-default = "line"
-[queues.line]
-label = "Line"
-wrap_up = 0
-[prompts]
-greeting = ""
-menu = ""
-wait = ""
-still = ""
-closed = ""
-nobody = ""
-too-long = ""
-"""
 # Answered first, as our hunt does it, and with the options that our hunt and fallback use.
 DIALPLAN = """
 [from-street](+)
@@ -154,7 +140,7 @@ class Bench:
 def main() -> int:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     began = start("hunt")
-    with bench_line(HOTLINE, AGENTS, {"extensions.conf": DIALPLAN}) as line:
+    with bench_line(SILENT_LINE, AGENTS, {"extensions.conf": DIALPLAN}) as line:
         bench = Bench(line)
         bench.run("Dial()", AGENTS, TALK_MS, 100, 100, LINES)  # warms up
         good = bench_rates(bench, seconds)

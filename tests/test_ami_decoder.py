@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decroche.asterisk.decoder import EVENT_BYTES, HEADERS, Decoder, Packet, is_event
+from decroche.asterisk.decoder import EVENT_BYTES, HEADERS, Decoder, Packet
 
 HELLO = b"Asterisk Call Manager/11.0.0\r\n"
 PACKETS: list[Packet] = [
@@ -29,7 +29,7 @@ def fed(*portions: bytes) -> list[Packet]:
 
 def test_it_reads_whole_packets() -> None:
     assert fed(HELLO + written(PACKETS)) == PACKETS
-    assert [is_event(packet) for packet in PACKETS] == [False, True, True]
+    assert ["Event" in packet for packet in PACKETS] == [False, True, True]
 
 
 def test_no_cut_loses_anything() -> None:
