@@ -157,7 +157,10 @@ def _result(offer: Row, call: Row, event: Event) -> str:
 
 
 def _dismissed(state: State, event: Event, call: Row) -> Changes:
-    return [Change("calls", event.call, {"dismissed": event.body.get("outcome")})]
+    values = {"dismissed": event.body.get("outcome")}
+    if call["outcome"] == "abandoned":  # the end was written down first, by another process
+        values["outcome"] = values["dismissed"]
+    return [Change("calls", event.call, values)]
 
 
 def _ended(state: State, event: Event, call: Row) -> Changes:

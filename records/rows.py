@@ -61,7 +61,7 @@ class Rows:
             if row is None:
                 row = self._make(change)
             row.update(change.values)
-            if change.key not in self._new[change.table]:
+            if change.values and change.key not in self._new[change.table]:
                 self._changed[change.table].setdefault(change.key, {}).update(change.values)
 
     def _make(self, change: Change) -> Values:

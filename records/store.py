@@ -54,9 +54,9 @@ class Store:
         """
         try:
             return self._append(events)
-        except sqlite3.OperationalError:
-            raise
-        except INDIGESTIBLE:
+        except INDIGESTIBLE as error:
+            if _passing(error):
+                raise
             if len(events) == 1:
                 return self._set_aside(events[0])
             return [added for event in events for added in self.append([event])]
@@ -70,9 +70,9 @@ class Store:
         log.exception("event set aside", kind=event.kind)
         try:
             return self._append([event], project=False)
-        except sqlite3.OperationalError:
-            raise
-        except INDIGESTIBLE:
+        except INDIGESTIBLE as error:
+            if _passing(error):
+                raise
             log.exception("event cannot be written down", kind=event.kind)
             return []
 
@@ -102,6 +102,12 @@ class Store:
         if project:
             self.rows.apply(fold(self.rows, event))
         return msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
+
+
+def _passing(error: Exception) -> bool:
+    """Whether it is the database's trouble (locked, full, unreadable) and not the event's."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
 
 
 def read(connection: sqlite3.Connection, after: int = 0, limit: int = 1000) -> Iterator[Event]:

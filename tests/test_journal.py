@@ -146,6 +146,49 @@ def test_it_cancels_a_ring_whose_caller_hangs_up(path: Path, caller_first: bool)
     store.close()
 
 
+def test_it_learns_after_the_end_why_the_line_ended_a_call(path: Path) -> None:
+    """The flows and the recorder write on their own: either may be first."""
+    store = Store(path)
+    store.append(
+        [
+            ANSWERED_CALL[1],
+            step(kinds.ENDED, 9, cause="16"),
+            step(kinds.DISMISSED, 8, outcome="closed"),
+        ]
+    )
+    assert store.connection.execute("SELECT outcome FROM calls").fetchone()[0] == "closed"
+    store.close()
+
+
+def test_a_fact_that_comes_late_changes_nothing(path: Path) -> None:
+    store = Store(path)
+    store.append([ANSWERED_CALL[1], step(kinds.ENDED, 9, cause="16")])
+    assert len(store.append([step(kinds.ASKED, 8)])) == 1
+    row = store.connection.execute("SELECT stage, outcome FROM calls").fetchone()
+    assert tuple(row) == ("ended", "abandoned")
+    store.close()
+
+
+def test_a_statement_that_sqlite_refuses_is_no_trouble_that_passes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer tries again for ever while the database is locked or full: never for this."""
+    store = Store(path)
+    refused = sqlite3.OperationalError("near WHERE: syntax error")
+    refused.sqlite_errorcode = sqlite3.SQLITE_ERROR
+    flush = store.rows.flush
+
+    def refuse() -> None:
+        if store.rows.row("calls", "b-1.0"):
+            raise refused
+        flush()
+
+    monkeypatch.setattr(store.rows, "flush", refuse)
+    assert len(store.append(ANSWERED_CALL[:2])) == 2  # both are in the journal, one set aside
+    assert store.connection.execute("SELECT count(*) FROM calls").fetchone()[0] == 0
+    store.close()
+
+
 def test_it_ignores_events_of_unknown_calls(path: Path) -> None:
     store = Store(path)
     store.append(ANSWERED_CALL[2:])
