@@ -1,7 +1,7 @@
 """Asterisk's configuration syntax, as far as we write it: for parsing files back.
 
 Sections ``[name]``, ``[name](template,...)`` and ``[name](!,...)``, lines
-``key = value`` and ``key => value``, comments after ``;``.
+``key = value`` and ``key => value``, comments after ``;``. ``#tryinclude`` is passed over.
 """
 
 import re
@@ -37,7 +37,7 @@ def parse(text: str) -> list[Section]:
     templates: dict[str, Section] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.split(";", 1)[0].strip()
-        if not line:
+        if not line or line.startswith("#tryinclude "):
             continue
         if found := SECTION.fullmatch(line):
             sections.append(_section(found, templates, number))

@@ -66,6 +66,7 @@ class Pbx:
             self._link_release()
             for stale in ("asterisk.ctl", "asterisk.pid"):
                 (self.root / "run" / stale).unlink(missing_ok=True)
+            self._name_boot()
             self._wait_until_booted(self._spawn(), time.monotonic() + timeout)
         return self.status()
 
@@ -148,6 +149,17 @@ class Pbx:
             raise StartError(f"{self.settings} is missing. Run: decroche apply")
         for folder in FOLDERS:
             (self.root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _name_boot(self) -> None:
+        """Give this start a name of its own, its time in UTC: unique ids begin with it, so they
+        stay unique whatever becomes of the clock (asterisk.conf includes the file).
+        """
+        path = self.root / "run/boot.conf"
+        found = re.search(r"\d{14}", path.read_text("ascii") if path.exists() else "")
+        name = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+        if found and name <= found[0]:  # the clock was set back, or both in one second
+            name = str(int(found[0]) + 1)
+        path.write_text(f"systemname = {name}\n", "ascii")
 
     def _link_release(self) -> None:
         """The links through which asterisk.conf finds the files of the release that is started."""

@@ -22,7 +22,7 @@ from ..records.store import last_seq
 from ..records.writer import JournalFull
 from .decoder import Packet
 from .link import stay_connected
-from .session import Session
+from .session import Session, boot_of
 from .translate import from_ami, translate
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,6 @@ class Recorder:
         self._journal = journal
         self._agents = agents
         self._node = node
-        self._boot = ""
         self._reachable: dict[str, bool] = {}
 
     async def run(self, port: int, username: str, secret: str) -> None:
@@ -55,8 +54,7 @@ class Recorder:
         await stay_connected(port, username, secret, self._use, self._lost)
 
     async def _use(self, session: Session) -> None:
-        self._boot = await boot_of(session)
-        await self._append(kinds.PBX_CONNECTED, {"boot": self._boot})
+        await self._append(kinds.PBX_CONNECTED, {"boot": await boot_of(session)})
         await self._close_ghosts(session)
         self._remember()
         for answer in await session.collect("DeviceStateList"):
@@ -79,7 +77,7 @@ class Recorder:
     async def _close_ghosts(self, session: Session) -> None:
         """End the calls that are open in the record and no more in Asterisk: interrupted."""
         alive = {
-            f"{self._boot}-{answer['Uniqueid']}"
+            answer["Uniqueid"]
             for answer in await session.collect("CoreShowChannels")
             if answer.get("Event") == "CoreShowChannel"
         }
@@ -112,7 +110,7 @@ class Recorder:
 
     def _take(self, packet: Packet) -> None:
         if packet["Event"] == "CEL":
-            event = translate(from_ami(packet), self._boot, self._agents())
+            event = translate(from_ami(packet), self._agents())
             if event is not None:
                 self._submit(event)
         elif packet["Event"] == "DeviceStateChange":
@@ -184,13 +182,3 @@ def _alone(folder: Folder) -> Iterator[None]:
 def _complain(appended: asyncio.Future[None]) -> None:
     if not appended.cancelled() and (error := appended.exception()):
         log.error("event not written", reason=str(error))
-
-
-async def boot_of(session: Session) -> str:
-    """When this Asterisk started, as digits: part of every id, since unique ids begin anew.
-
-    Source: AMI action CoreStatus, in the PBX's local time.
-    """
-    status = await session.send("CoreStatus")
-    digits = re.sub(r"\D", "", f"{status['CoreStartupDate']}{status['CoreStartupTime']}")
-    return digits[:14]

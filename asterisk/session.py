@@ -177,3 +177,8 @@ class Session:
                 log.warning("Asterisk does not answer", reason=str(error))
                 self.close()
                 return
+
+
+async def boot_of(session: Session) -> str:
+    """Which start of Asterisk this is: the name that pbx.py gave it (AMI action CoreSettings)."""
+    return (await session.send("CoreSettings")).get("SystemName", "")

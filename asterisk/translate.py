@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..records import dialplan, kinds
-from ..records.events import MICRO, Event
+from ..records.events import MICRO, Event, of_call
 
 WORD = re.compile(r"[A-Za-z0-9_*#-]{1,64}")
 HANGUP_CAUSE = re.compile(r"\d{1,3}")
@@ -47,56 +47,46 @@ def from_ami(packet: dict[str, str]) -> Record:
     )
 
 
-def translate(record: Record, boot: str, agents: frozenset[str]) -> Event | None:
+def translate(record: Record, agents: frozenset[str]) -> Event | None:
     """The journal event that a record means, or None when it means nothing to us.
 
-    :param boot: the start of this Asterisk: unique ids begin anew at each boot.
     :param agents: the names that we know; a channel of anybody else says nothing.
     """
     endpoint = _endpoint(record.channel)
     if endpoint.startswith(dialplan.TRUNK):
-        return _caller(record, boot, endpoint) if record.unique == record.linked else None
+        return _caller(record, endpoint) if record.unique == record.linked else None
     if endpoint in agents and record.unique != record.linked:
-        return _agent(record, boot, endpoint)
+        return _agent(record, endpoint)
     return None
 
 
-def _caller(record: Record, boot: str, endpoint: str) -> Event | None:
+def _caller(record: Record, endpoint: str) -> Event | None:
     if record.event == "CHAN_START":
         body = {"trunk": endpoint.removeprefix(dialplan.TRUNK), "did": record.exten}
-        return _event(record, boot, kinds.ARRIVED, body)
+        return _event(record, kinds.ARRIVED, body)
     if record.event == "HANGUP":
-        return _event(record, boot, kinds.ENDED, {"cause": _cause(record)})
-    names = dialplan.NOTES.get(record.event)
-    if names is None:
+        return _event(record, kinds.ENDED, {"cause": _cause(record)})
+    if record.event not in dialplan.NOTES:
         return None
     words = _words(record)
-    return _event(record, boot, record.event, dict(zip(names, words, strict=False)), *words)
+    return _event(record, record.event, dialplan.body_of(record.event, words), *words)
 
 
-def _agent(record: Record, boot: str, agent: str) -> Event | None:
-    body = {"agent": agent, "offer": f"{boot}-{record.unique}"}
+def _agent(record: Record, agent: str) -> Event | None:
+    body = {"agent": agent, "offer": record.unique}
     match record.event:
         case "CHAN_START":
-            return _event(record, boot, kinds.RANG, body)
+            return _event(record, kinds.RANG, body)
         case "BRIDGE_ENTER":
-            return _event(record, boot, kinds.ANSWERED, body)
+            return _event(record, kinds.ANSWERED, body)
         case "HANGUP":
-            return _event(record, boot, kinds.OFFER_ENDED, body | {"cause": _cause(record)})
+            return _event(record, kinds.OFFER_ENDED, body | {"cause": _cause(record)})
     return None
 
 
-def _event(record: Record, boot: str, kind: str, body: dict[str, Any], *words: str) -> Event:
+def _event(record: Record, kind: str, body: dict[str, Any], *words: str) -> Event:
     """Kinds happen once for a channel, or once for the same words (a choice, a queue)."""
-    call = f"{boot}-{record.linked}"
-    return Event(
-        id=":".join((call, record.unique, kind, *words)),
-        at=record.at,
-        kind=kind,
-        call=call,
-        actor=body.get("agent", ""),
-        body=body,
-    )
+    return of_call(record.linked, record.unique, kind, record.at, body, *words)
 
 
 def _endpoint(channel: str) -> str:

@@ -3,6 +3,8 @@
 docs/dialplan.md lists them; a test compares the two.
 """
 
+from collections.abc import Sequence
+
 from . import kinds
 
 OK = "DECROCHE_OK"  # the flow's last act sets it to 1: the call is done, hang up
@@ -18,7 +20,8 @@ AGENTS = "agents"  # context of the agents' phones: feature codes only
 
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
-# CELGenUserEvent's name is the kind of the journal event; its text is words in this order.
+# What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
+# body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.
 NOTES: dict[str, tuple[str, ...]] = {
     kinds.KNOWN: ("caller",),
     kinds.ASKED: (),
@@ -27,3 +30,8 @@ NOTES: dict[str, tuple[str, ...]] = {
     kinds.DISMISSED: ("outcome",),
     kinds.FELL_BACK: ("queue",),
 }
+
+
+def body_of(kind: str, words: Sequence[str]) -> dict[str, str]:
+    """The body of a journal event of ``NOTES``, from its words."""
+    return dict(zip(NOTES[kind], words, strict=False))

@@ -27,6 +27,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
+def of_call(call: str, unique: str, kind: str, at: int, body: dict[str, Any], *words: str) -> Event:
+    """A fact about a call, whoever saw it: the same fact has the same id.
+
+    :param call: the unique id of the caller's channel. :param unique: of the channel that it is
+        about. :param words: of the body, where the kind may happen again with other ones.
+    """
+    channel = () if unique == call else (unique,)
+    key, actor = ":".join((call, *channel, kind, *words)), str(body.get("agent", ""))
+    return Event(id=key, at=at, kind=kind, call=call, actor=actor, body=body)
+
+
 def now() -> int:
     """The present instant: microseconds since 1970, UTC."""
     return time.time_ns() // 1000

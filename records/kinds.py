@@ -25,7 +25,7 @@ REMOVED = "agent.removed"
 REACHABLE = "agent.reachable"
 UNREACHABLE = "agent.unreachable"
 
-PBX_CONNECTED = "pbx.connected"  # boot, version
+PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
 
 KINDS = frozenset(

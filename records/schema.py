@@ -16,7 +16,7 @@ migrations = Migrations("records")
 PROJECTIONS = {
     "calls": """
         CREATE TABLE calls (
-            call TEXT PRIMARY KEY,       -- boot and linked id
+            call TEXT PRIMARY KEY,       -- unique id of the caller's channel
             number INTEGER UNIQUE,       -- what people call it: 1, 2, 3 ...
             trunk TEXT NOT NULL,
             did TEXT NOT NULL,
@@ -39,7 +39,7 @@ PROJECTIONS = {
         ) STRICT, WITHOUT ROWID""",
     "offers": """
         CREATE TABLE offers (
-            offer TEXT PRIMARY KEY,      -- boot and unique id of the agent's channel
+            offer TEXT PRIMARY KEY,      -- unique id of the agent's channel
             call TEXT NOT NULL,
             agent TEXT NOT NULL,
             rang INTEGER NOT NULL,
