@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..records import dialplan
+from ..records.events import now
 from .channel import HungUp
 from .wire import Reply, quote
 
@@ -29,42 +30,70 @@ class AgiWire(Protocol):
     async def command(self, line: str, bound: float) -> Reply: ...
 
 
-class AgiChannel:
-    """One call, over whatever carries its AGI commands."""
+class Notes(Protocol):
+    """Where the facts of a call go (notes.py)."""
 
-    def __init__(self, wire: AgiWire, prompts: Path) -> None:
+    def take(self, channel: "AgiChannel", kind: str, words: Sequence[str]) -> bool:
+        """Write a fact down; False when that cannot be, and Asterisk is to keep it."""
+        ...
+
+
+class AgiChannel:
+    """One call, over whatever carries its AGI commands.
+
+    :param prompts: the folder of the sentences. :param notes: where the call's facts go;
+        without it into Asterisk's channel event log, from which the recorder reads them.
+    """
+
+    def __init__(self, wire: AgiWire, prompts: Path, notes: Notes | None = None) -> None:
         self._wire = wire
         self._prompts = prompts
+        self._notes = notes
+        self._variables: dict[str, str] = {}  # to be set with the next lease
         environment = wire.environment
         self.call = environment.get("agi_uniqueid", "")
         self.name = environment.get("agi_channel", "")
         self.endpoint = endpoint_of(self.name)
         self.argument = environment.get("agi_arg_1", "")
+        self.began = now()
+        self.dialled = environment.get("agi_dnid", "")
 
     async def lease(self, seconds: int) -> None:
-        await self._set("TIMEOUT(absolute)", str(seconds))
+        self._variables["TIMEOUT(absolute)"] = str(seconds)
+        await self.settle()
 
     async def from_header(self) -> str:
         return (await self._quick("GET FULL VARIABLE ${PJSIP_HEADER(read,From)}")).data
 
-    async def remember(self, **variables: str) -> None:
-        for name, value in variables.items():
-            await self._set(name, value)
+    def remember(self, **variables: str) -> None:
+        self._variables |= variables
+
+    async def settle(self) -> None:
+        """All variables in one command: ARRAY() sets several (names and words of ours only)."""
+        variables, self._variables = self._variables, {}
+        if not variables:
+            return
+        name, values = next(iter(variables)), ",".join(variables.values())
+        if len(variables) > 1:
+            name = f"ARRAY({','.join(variables)})"
+        await self._quick(f"SET VARIABLE {name} {quote(values)}")
 
     async def note(self, kind: str, *words: str) -> None:
-        await self._exec("CELGenUserEvent", ",".join((kind, " ".join(words))))
+        if self._notes is None or not self._notes.take(self, kind, words):
+            note = quote(",".join((kind, " ".join(words))))
+            await self._quick(f"EXEC CELGenUserEvent {note}")
 
     async def answer(self) -> None:
         await self._quick("ANSWER")
 
     async def say(self, prompt: str, keys: str = "") -> str:
         sound = quote(str(self._prompts / prompt))
-        reply = await self._wire.command(f"STREAM FILE {sound} {quote(keys)}", SPEECH)
+        reply = await self._speech(f"STREAM FILE {sound} {quote(keys)}")
         return _key(reply)
 
     async def ask(self, prompt: str, patience: float) -> str:
         sound, milliseconds = quote(str(self._prompts / prompt)), int(patience * 1000)
-        reply = await self._wire.command(f"GET DATA {sound} {milliseconds} 1", SPEECH)
+        reply = await self._speech(f"GET DATA {sound} {milliseconds} 1")
         return reply.result if reply.result in set("0123456789*#") else ""
 
     async def music(self, on: bool) -> None:
@@ -80,11 +109,12 @@ class AgiChannel:
     async def gone(self) -> None:
         await self._wire.hung_up.wait()
 
-    async def _set(self, name: str, value: str) -> None:
-        await self._quick(f"SET VARIABLE {name} {quote(value)}")
-
-    async def _exec(self, application: str, arguments: str) -> Reply:
-        return await self._quick(f"EXEC {application} {quote(arguments)}")
+    async def _speech(self, line: str) -> Reply:
+        """-1 is a sentence that cannot be said, or a caller who is gone: the next command tells."""
+        reply = await self._wire.command(line, SPEECH)
+        if reply.result == "-1":
+            await self._quick("NOOP")
+        return reply
 
     async def _quick(self, line: str) -> Reply:
         return await self._wire.command(line, QUICK)

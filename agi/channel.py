@@ -33,12 +33,16 @@ class Channel(Protocol):
         """The From header as received, percent-encoding intact."""
         ...
 
-    async def remember(self, **variables: str) -> None:
-        """Set channel variables."""
+    def remember(self, **variables: str) -> None:
+        """Set channel variables, together with the next lease or by :meth:`settle`."""
+        ...
+
+    async def settle(self) -> None:
+        """Set now what is to be remembered."""
         ...
 
     async def note(self, kind: str, *words: str) -> None:
-        """Have Asterisk write a fact into its channel event log."""
+        """A fact of the call's story, for the journal."""
         ...
 
     async def answer(self) -> None: ...

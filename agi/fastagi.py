@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from .call import AgiChannel
+from .call import AgiChannel, Notes
 from .channel import ChannelError, HungUp
 from .wire import Wire
 
@@ -27,9 +27,12 @@ Flow = Callable[[AgiChannel], Awaitable[None]]
 class FastAgi:
     """Serves flows by the name in the URL: ``agi://127.0.0.1:4573/NAME``."""
 
-    def __init__(self, flows: Mapping[str, Flow], prompts: Path) -> None:
+    def __init__(
+        self, flows: Mapping[str, Flow], prompts: Path, notes: Notes | None = None
+    ) -> None:
         self._flows = flows
         self._prompts = prompts
+        self._notes = notes
         self._sessions: dict[asyncio.Task[None], Wire] = {}
 
     async def serve(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
@@ -76,4 +79,4 @@ class FastAgi:
         flow = self._flows.get(name)
         if flow is None:
             raise ChannelError(f"no flow {name!r}")
-        await flow(AgiChannel(wire, self._prompts))
+        await flow(AgiChannel(wire, self._prompts, self._notes))

@@ -23,7 +23,7 @@ async def take(channel: Channel, line: Line, seek: Seek) -> None:
     await channel.answer()
     key = await greet(channel, line)
     queue = await choose(channel, line, key)
-    await channel.remember(**{dialplan.QUEUE: queue})
+    channel.remember(**{dialplan.QUEUE: queue})
     await seek(channel, line, queue)
 
 
@@ -81,4 +81,5 @@ async def dismiss(channel: Channel, line: Line, outcome: str, prompt: str) -> No
 
 async def finish(channel: Channel) -> None:
     """The token without which the dialplan believes nothing."""
-    await channel.remember(**{dialplan.OK: "1"})
+    channel.remember(**{dialplan.OK: "1"})
+    await channel.settle()

@@ -104,4 +104,5 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
 
 
 async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str) -> None:
-    """The queue is in DECROCHE_QUEUE already; without the token the dialplan goes on."""
+    """The queue is in DECROCHE_QUEUE; without the token the dialplan goes on."""
+    await channel.settle()

@@ -19,6 +19,7 @@ from .channel import Channel
 from .fastagi import FastAgi
 from .hunt import Hunt
 from .line import Line
+from .notes import Notes
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class Flows:
         self._journal = journal
         self._phones_known = asyncio.Event()
         self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
+        self.notes = Notes(journal.submit)
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
@@ -64,8 +66,14 @@ class Flows:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
             await self._know_the_phones()
-            server = FastAgi(flows, self._folder.prompts.absolute())
-            tasks.create_task(server.serve(port, ready), name="fastagi")
+            server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
+            tasks.create_task(self._serve(server, port, ready), name="fastagi")
+
+    async def _serve(self, server: FastAgi, port: int, ready: Callable[[int], None]) -> None:
+        try:
+            await server.serve(port, ready)
+        finally:
+            self.notes.flush()
 
     async def _know_the_phones(self) -> None:
         """No call before Asterisk has said which phones are busy, or has had its time to."""

@@ -13,6 +13,7 @@ from .channel import ChannelError, HungUp
 
 ENVIRONMENT_LINES = 64
 ENVIRONMENT_BYTES = 16 << 10
+ENVIRONMENT_PAUSE = 0.001  # seconds: it comes in some twenty portions, and is read at once
 REPLY_BYTES = 8 << 10
 REPLY = re.compile(r"(\d{3}) result=(-?[^\s(]*)(?: \((.*)\))?.*", re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -57,6 +58,13 @@ class Wire(asyncio.Protocol):
         self._transport = transport
         if self._closed:
             transport.abort()
+            return
+        transport.pause_reading()
+        asyncio.get_running_loop().call_later(ENVIRONMENT_PAUSE, self._begin)
+
+    def _begin(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()

@@ -9,6 +9,7 @@ Takes about a minute and a half.
 import asyncio
 import statistics
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,11 @@ from decroche.agi.call import AgiChannel
 from decroche.agi.channel import Channel
 from decroche.agi.fastagi import FastAgi
 from decroche.agi.line import Line
+from decroche.agi.notes import Notes
 from decroche.hotline import load
-from decroche.records import secrets
-from decroche.records.events import Event
+from decroche.records import kinds, schema, secrets
 from decroche.records.folder import Folder
+from decroche.records.journal import Journal
 
 SUSTAINED, CPU = 0.85, 0.35
 CALLERS = 400  # at once
@@ -73,14 +75,6 @@ exten => process,1,AGI(@root@/flow.sh)
 """
 
 
-# How a call whose key was understood shows in the channel event log.
-CHOSEN = {
-    "bare": ("HANGUP", '*"hangupcause":16*'),
-    DID: ("call.chose", "*"),
-    "process": ("call.chose", "*"),
-}
-
-
 @dataclass(frozen=True)
 class Run:
     """One variant. CPU is in milliseconds per call, ``rate`` in calls per second."""
@@ -94,28 +88,29 @@ class Run:
 
 def serve(root: Path) -> None:
     """The flow alone, as a service: after the key the caller's story is over."""
-    folder = Folder(root)
+    asyncio.run(_serve(Folder(root)))
 
-    async def append(event: Event) -> None:
-        raise AssertionError("no agent declares anything here")
 
+async def _serve(folder: Folder) -> None:
     async def over(channel: Channel, line: Line, queue: str) -> None:
         await flow.finish(channel)
 
     key = secrets.load(folder.secrets).token_key
     hotline, prompts = load(folder.applied), folder.prompts.absolute()
-    line = Line(hotline, prompts, key, lambda name: False, append)
+    async with Journal(folder.database) as journal:
+        line = Line(hotline, prompts, key, lambda name: False, journal.append)
+        notes = Notes(journal.submit)
 
-    async def take(channel: AgiChannel) -> None:
-        await flow.take(channel, line, over)
+        async def take(channel: AgiChannel) -> None:
+            await flow.take(channel, line, over)
 
-    server = FastAgi({"call": take}, prompts)
-    asyncio.run(server.serve(line.hotline.network.agi))
+        await FastAgi({"call": take}, prompts, notes).serve(line.hotline.network.agi)
 
 
 def measure(line: BenchLine, number: str, pid: int, calls: int, rate: float, most: int) -> Run:
     cel = Cel(line.folder.cel)
     cel.mark()
+    after = choices(line)
     pids = [line.pid, pid] if pid else [line.pid]
     before = {one: (cpu_seconds(one), faults_of_children(one)) for one in pids}
     scenario = caller(number, "1", KEY_AFTER_MS)
@@ -124,10 +119,24 @@ def measure(line: BenchLine, number: str, pid: int, calls: int, rate: float, mos
     wait_until(lambda: line.pbx.calls() == 0, 20, "the end of all calls")
     used = {one: (cpu_seconds(one) - was[0]) * 1000 / calls for one, was in before.items()}
     forked = sum(faults_of_children(one) - was[1] for one, was in before.items())
-    event, extra = CHOSEN[number]
-    failed = max(result.failed, calls - cel.count(event, "PJSIP/trunk-*", extra))
+    failed = max(result.failed, calls - chosen(line, cel, number, after))
     rate = steady_rate([story.ended for story in cel.stories()])
     return Run(rate, used[line.pid], used[pid] if pid else 0, failed, forked)
+
+
+def chosen(line: BenchLine, cel: Cel, number: str, before: int) -> int:
+    """Calls whose key was understood, by the record of each variant."""
+    if number == DID:
+        return choices(line) - before
+    event, extra = ("HANGUP", '*"hangupcause":16*') if number == "bare" else (kinds.CHOSE, "*")
+    return cel.count(event, "PJSIP/trunk-*", extra)
+
+
+def choices(line: BenchLine) -> int:
+    """How many choices the journal knows."""
+    with closing(schema.reader(line.folder.database)) as connection:
+        sql = "SELECT count(*) FROM journal WHERE kind = ?"
+        return int(connection.execute(sql, (kinds.CHOSE,)).fetchone()[0])
 
 
 def through_process(line: BenchLine) -> Run:

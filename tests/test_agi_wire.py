@@ -237,7 +237,11 @@ async def test_the_channel_speaks_plain_agi(asterisk: Asterisk) -> None:
 
     start = asyncio.create_task
     assert await said(start(channel.lease(20))) == 'SET VARIABLE TIMEOUT(absolute) "20"'
-    assert await said(start(channel.remember(A="1"))) == 'SET VARIABLE A "1"'
+    channel.remember(A="1")
+    assert await said(start(channel.settle())) == 'SET VARIABLE A "1"'
+    await channel.settle()  # nothing is left to be set
+    channel.remember(A="1")
+    assert await said(start(channel.lease(9))) == ('SET VARIABLE ARRAY(A,TIMEOUT(absolute)) "1,9"')
     assert await said(start(channel.note("call.chose", "1", "demarches"))) == (
         'EXEC CELGenUserEvent "call.chose,1 demarches"'
     )
@@ -256,7 +260,21 @@ async def test_a_key_that_is_no_key_is_none(asterisk: Asterisk) -> None:
         task = asyncio.create_task(channel.ask("menu", 1))
         await asterisk.read()
         asterisk.say(reply)
+        if b"-1" in reply:
+            assert await asterisk.read() == b"NOOP\n"  # a sound is missing, or somebody has left
+            asterisk.say(b"200 result=0\n")
         assert await task == ""
+
+
+async def test_a_caller_who_leaves_in_a_sentence_is_gone(asterisk: Asterisk) -> None:
+    channel = AgiChannel(asterisk.wire, Path("/sounds"))
+    task = asyncio.create_task(channel.say("menu"))
+    await asterisk.read()
+    asterisk.say(b"200 result=-1 endpos=9\n")
+    assert await asterisk.read() == b"NOOP\n"
+    asterisk.say(b"HANGUP\n200 result=0\n")
+    with pytest.raises(HungUp):
+        await task
 
 
 async def test_a_ring_that_nobody_answers_tells_why(asterisk: Asterisk) -> None:

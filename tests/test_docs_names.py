@@ -223,7 +223,7 @@ def test_every_feature_code_is_documented() -> None:
 
 
 def test_every_user_event_is_documented() -> None:
-    table = section(page("dialplan.md"), "User events")
+    table = section(page("dialplan.md"), "### User events and notes")
     told = dict(zip(rows(table), rows(table, 1), strict=True))
     for kind, words in dialplan.NOTES.items():
         assert tuple(named(told[f"`{kind}`"])) == words, kind

@@ -63,6 +63,16 @@ def facts(line: LiveLine, kind: str, after: int = 0) -> list[str]:
     return [row["linkedid"] for row in line.cel(sql, kind, after)]
 
 
+def noted(line: LiveLine, kind: str, since: int) -> list[str]:
+    """The calls of which the flows wrote a fact down, behind a place in the journal."""
+    sql = "SELECT call FROM journal WHERE kind = ? AND seq > ? ORDER BY seq"
+    return [row["call"] for row in line.rows(sql, kind, since)]
+
+
+def place(line: LiveLine) -> int:
+    return int(line.rows("SELECT coalesce(max(seq), 0) AS n FROM journal")[0]["n"])
+
+
 def last(line: LiveLine) -> int:
     return int(line.cel("SELECT coalesce(max(rowid), 0) AS n FROM cel")[0]["n"])
 
@@ -77,13 +87,13 @@ def talks(line: LiveLine, after: int) -> list[str]:
 def test_nobody_is_lost_when_the_services_are_killed(line: LiveLine) -> None:
     line.stop_services()
     line.serve(ALL)  # "decroche serve": one process for everything
-    before = last(line)
+    before, since = last(line), place(line)
     rings = len(line.processes[0].messages("received", "INVITE"))
     callers = line.call(calls=15, rate=20)
     until(lambda: len(talks(line, before)) == 5, 10, "five to talk")
-    until(lambda: len(facts(line, kinds.QUEUED, before)) == 15, 10, "ten to wait")
+    until(lambda: len(noted(line, kinds.QUEUED, since)) == 15, 10, "ten to wait")
     talking = {call for call in facts(line, "BRIDGE_ENTER", before)}
-    waiting = set(facts(line, kinds.QUEUED, before)) - talking
+    waiting = set(noted(line, kinds.QUEUED, since)) - talking
     assert (len(talking), len(waiting)) == (5, 10)
     line.signal(signal.SIGKILL)
     until(lambda: len(facts(line, kinds.FELL_BACK, before)) == 10, 1, "ten in the fallback")
@@ -124,9 +134,9 @@ def test_a_frozen_service_loses_the_caller_to_the_fallback(line: LiveLine) -> No
 def test_a_service_that_freezes_in_a_sentence_loses_the_caller_to_the_fallback(
     line: LiveLine,
 ) -> None:
-    before = last(line)
+    before, since = last(line), place(line)
     caller = line.call()
-    until(lambda: facts(line, kinds.KNOWN, before), 5, "the flow to know the caller")
+    until(lambda: noted(line, kinds.KNOWN, since), 5, "the flow to know the caller")
     line.signal(signal.SIGSTOP)
     try:
         fell_back_after(line, caller, before, SENTENCE + FROZEN + 1)

@@ -64,8 +64,11 @@ class Spy:
     async def from_header(self) -> str:
         return self.sender
 
-    async def remember(self, **variables: str) -> None:
+    def remember(self, **variables: str) -> None:
         self.done += [("set", name, value) for name, value in variables.items()]
+
+    async def settle(self) -> None:
+        self.done.append(("settle",))
 
     async def note(self, kind: str, *words: str) -> None:
         self.done.append(("note", kind, *words))
@@ -123,7 +126,7 @@ async def test_a_closed_line_says_so_and_leads_nowhere() -> None:
     assert await take(channel, CLOSED) == ""
     assert channel.of("say") == [("say", "closed")]
     assert ("note", kinds.DISMISSED, "closed") in channel.done
-    assert channel.done[-1] == ("set", dialplan.OK, "1")
+    assert channel.done[-2:] == [("set", dialplan.OK, "1"), ("settle",)]
 
 
 async def test_an_open_line_greets_and_asks() -> None:
@@ -208,7 +211,7 @@ async def test_presence_is_written_before_it_is_said(state: str) -> None:
     (event,) = written
     assert (kinds.PRESENCE[event.kind], event.actor) == (state, "ana")
     assert channel.of("say") == [("say", state)]
-    assert channel.done[-1] == ("set", dialplan.OK, "1")
+    assert channel.done[-2:] == [("set", dialplan.OK, "1"), ("settle",)]
 
 
 async def test_a_phone_of_nobody_is_told_that_it_failed() -> None:
