@@ -481,6 +481,28 @@ def journal_rebuild(context: click.Context) -> None:
     click.echo(f"{done} events read; calls, offers and presence are computed again")
 
 
+@journal.command("check")
+@json_option
+@click.pass_context
+def journal_check(context: click.Context, as_json: bool) -> None:
+    """Check that the record adds up, and says what Asterisk wrote down itself.
+
+    Changes nothing; works while the line runs. Exit code 1 when something does not fit.
+    """
+    from decroche.asterisk import line
+
+    good = True
+    for finding in line.check(folder_of(context), Progress("computing again")):
+        good &= not finding.problem
+        if as_json:
+            click.echo(json.dumps(finding.__dict__, ensure_ascii=False))
+        else:
+            said = f"{finding.invariant}: {finding.compared}"
+            click.echo(f"WRONG  {said}: {finding.problem}" if finding.problem else f"ok     {said}")
+    if not good:
+        raise click.exceptions.Exit(1)
+
+
 @main.group()
 def kb() -> None:
     """What people know: the sheets."""

@@ -2,15 +2,21 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, time
 from pathlib import Path
 
 from ..hotline import load
 from ..records import people, schema, secrets, views
+from ..records.check import Finding
+from ..records.check import check as in_itself
+from ..records.events import MICRO
 from ..records.folder import Folder
+from .check import check as against_asterisk
 from .control import LONGEST_PATH
 from .pbx import Pbx, Status
 from .ports import taken
+from .release import default_home, find_release
 
 SAFE = re.compile(r"[A-Za-z0-9/._+-]+")
 
@@ -104,3 +110,17 @@ def how_to_call(folder: Folder, demo: bool) -> list[str]:
         for did in trunk.dids:
             lines.append(f"Call {did}: sip:{did}@{network.bind}:{network.sip} from {trunk.host}")
     return lines + (["Callers and agents of the demo play by themselves."] if demo else [])
+
+
+def check(folder: Folder, progress: Callable[[int, int], None]) -> Iterator[Finding]:
+    """Every invariant of the record, one after the other; changes nothing.
+
+    :raises LineError: there is no line here.
+    """
+    if not folder.database.exists():
+        raise LineError(f"there is no line in {folder.root}; 'decroche init' makes one")
+    release = find_release(default_home())
+    zone = load(folder.hotline).zone
+    midnight = datetime.combine(datetime.now(zone).date(), time(), zone)
+    yield from against_asterisk(folder, Pbx(release, folder.pbx) if release else None)
+    yield from in_itself(folder.database, int(midnight.timestamp()) * MICRO, progress)

@@ -8,8 +8,10 @@ import asyncio
 import fcntl
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Any
 
 import structlog
 
@@ -20,7 +22,9 @@ from ..records.journal import Journal
 from ..records.people import list_agents
 from ..records.store import last_seq
 from ..records.writer import JournalFull
+from .catchup import CatchUp
 from .decoder import Packet
+from .ghosts import end_ghosts
 from .link import stay_connected
 from .session import Session, boot_of
 from .translate import from_ami, translate
@@ -28,6 +32,7 @@ from .translate import from_ami, translate
 log = structlog.get_logger(__name__)
 
 DEVICE = re.compile(r"PJSIP/([a-z0-9][a-z0-9_-]{0,39})")
+READ_ON = 10.0  # seconds between two looks at what Asterisk wrote down
 UNREACHABLE = frozenset({"UNAVAILABLE", "INVALID"})
 
 
@@ -42,11 +47,17 @@ class Recorder:
     """
 
     def __init__(
-        self, journal: Journal, agents: Callable[[], frozenset[str]], node: str = ""
+        self,
+        folder: Folder,
+        journal: Journal,
+        agents: Callable[[], frozenset[str]],
+        node: str = "",
     ) -> None:
+        self._folder = folder
         self._journal = journal
         self._agents = agents
         self._node = node
+        self._records = CatchUp(folder, journal, agents)
         self._reachable: dict[str, bool] = {}
 
     async def run(self, port: int, username: str, secret: str) -> None:
@@ -54,46 +65,50 @@ class Recorder:
         await stay_connected(port, username, secret, self._use, self._lost)
 
     async def _use(self, session: Session) -> None:
+        """1. Read on in what Asterisk wrote down; its live events wait meanwhile.
+        2. End what it no longer has. 3. Say what was missed. 4. Listen.
+        """
+        since = await self._records.last()
+        caught = await self._records.run()
+        await end_ghosts(session, self._folder, self._journal, self._node)
+        if since:
+            body = {"since": since, "events": caught.events, "calls": caught.calls}
+            await self._append(kinds.GAP, body)
         await self._append(kinds.PBX_CONNECTED, {"boot": await boot_of(session)})
-        await self._close_ghosts(session)
         self._remember()
         for answer in await session.collect("DeviceStateList"):
             if answer.get("Event") == "DeviceStateChange":
                 self._device({"Device": answer["Device"], "State": answer["State"]})
-        while (packet := await session.next_event()) is not None:
+        reading = asyncio.create_task(self._keep_reading(), name="read on")
+        try:
+            while (packet := await session.next_event()) is not None:
+                try:
+                    self._take(packet)
+                except (KeyError, ValueError, JournalFull):
+                    log.exception("AMI event set aside", name=packet.get("Event"))
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _keep_reading(self) -> None:
+        """A second look at what was heard live; it also notes how far the record is whole."""
+        while True:
+            await asyncio.sleep(READ_ON)
             try:
-                self._take(packet)
-            except (KeyError, ValueError, JournalFull):
-                log.exception("AMI event set aside", name=packet.get("Event"))
+                caught = await self._records.run()
+            except (sqlite3.Error, JournalFull) as error:
+                log.error("the record cannot be read on", reason=str(error))
+            else:
+                if caught.events:
+                    log.warning("Asterisk's record had more than was heard", events=caught.events)
 
     async def _lost(self, reason: str) -> None:
         await self._append(kinds.PBX_LOST, {"reason": reason})
 
-    async def _append(self, kind: str, body: dict[str, str]) -> None:
+    async def _append(self, kind: str, body: dict[str, Any]) -> None:
         at = now()
         event = Event(id=f"{self._node}:{kind}:{at}", at=at, kind=kind, node=self._node, body=body)
         await self._journal.append(event)
-
-    async def _close_ghosts(self, session: Session) -> None:
-        """End the calls that are open in the record and no more in Asterisk: interrupted."""
-        alive = {
-            answer["Uniqueid"]
-            for answer in await session.collect("CoreShowChannels")
-            if answer.get("Event") == "CoreShowChannel"
-        }
-        connection = self._journal.open_reader()
-        try:
-            ghosts = [
-                row["call"] for row in views.open_calls(connection) if row["call"] not in alive
-            ]
-        finally:
-            connection.close()
-        at, body = now(), {"outcome": "interrupted"}
-        for call in ghosts:
-            key = f"{call}:{kinds.ENDED}:interrupted"
-            self._submit(
-                Event(id=key, at=at, kind=kinds.ENDED, call=call, node=self._node, body=body)
-            )
 
     def _remember(self) -> None:
         """What the journal knows of the phones: only changes are written."""
@@ -141,12 +156,15 @@ async def record(folder: Folder, journal: Journal, port: int, secret: str) -> No
         roll = Roll(folder, journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(roll.keep(), name="names")
-            recorder = Recorder(journal, roll.names, socket.gethostname())
+            recorder = Recorder(folder, journal, roll.names, socket.gethostname())
             tasks.create_task(recorder.run(port, "recorder", secret), name="recorder")
 
 
 class Roll:
-    """The names of the agents: asked for with each event, read again when people change."""
+    """The names of the agents: asked for with each event, read again when people change.
+
+    Who has left the line may still be on the phone, or in a record that is read later.
+    """
 
     def __init__(self, folder: Folder, journal: Journal) -> None:
         self._database = folder.database
@@ -157,16 +175,17 @@ class Roll:
         return self._names
 
     async def keep(self) -> None:
-        connection = self._journal.open_reader()
-        after = last_seq(connection)
-        connection.close()
+        with closing(self._journal.open_reader()) as connection:
+            after = last_seq(connection)
         self._names = self._read()
         async for batch in self._journal.follow(after):
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
                 self._names = self._read()
 
     def _read(self) -> frozenset[str]:
-        return frozenset(agent.name for agent in list_agents(self._database))
+        with closing(self._journal.open_reader()) as connection:
+            gone = views.ever_present(connection)
+        return gone | {agent.name for agent in list_agents(self._database)}
 
 
 @contextmanager

@@ -51,3 +51,8 @@ class Folder:
         The name is the only one that Asterisk 20 knows.
         """
         return self.pbx / "log" / "master.db"
+
+    @property
+    def queue_log(self) -> Path:
+        """What Asterisk's own Queue() did, line by line."""
+        return self.pbx / "log" / "queue_log"

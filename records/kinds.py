@@ -28,6 +28,8 @@ UNREACHABLE = "agent.unreachable"
 PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
 
+GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
+
 KINDS = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )

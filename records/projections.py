@@ -98,7 +98,7 @@ def _queued(state: State, event: Event, call: Row) -> Changes:
 
 
 def _fellback(state: State, event: Event, call: Row) -> Changes:
-    queued = call["queued"] or event.at
+    queued = call["queued"] or max(event.at, call["arrived"])  # queue_log knows whole seconds
     values = {"fellback": 1, "queued": queued, "queue": event.body.get("queue") or call["queue"]}
     return [_stage(event, call, "waiting", since=queued, **values)]
 
@@ -114,8 +114,11 @@ def _rang(state: State, event: Event, call: Row) -> Changes:
 
 def _answered(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
+    values: dict[str, Any] = {"answered": event.at, "result": "answered"}
+    if state.row("offers", offer) is None:  # nobody saw it ring
+        values |= {"call": event.call, "agent": agent, "rang": event.at}
     return [
-        Change("offers", offer, {"answered": event.at, "result": "answered"}),
+        Change("offers", offer, values),
         _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
         _busy(state, agent, "talking", event),
     ]

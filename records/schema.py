@@ -110,6 +110,17 @@ def m003_people(db: Database) -> None:
     )
 
 
+@migrations()
+def m004_cursors(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE cursors (
+            source TEXT PRIMARY KEY,     -- what is read on: cel, queue_log
+            place TEXT NOT NULL,         -- how far, in the source's own terms
+            at INTEGER NOT NULL          -- when it was read so far
+        ) STRICT, WITHOUT ROWID"""
+    )
+
+
 def make_projections(connection: sqlite3.Connection) -> None:
     """Create the projections' tables and indexes, empty."""
     for table, create in PROJECTIONS.items():

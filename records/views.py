@@ -64,6 +64,11 @@ def presence(connection: sqlite3.Connection) -> list[Row]:
     ).fetchall()
 
 
+def ever_present(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of all agents who ever declared anything or were rung, gone or not."""
+    return frozenset(row["agent"] for row in connection.execute("SELECT agent FROM presence"))
+
+
 def figures(connection: sqlite3.Connection, since: int) -> Figures:
     """Counts since an instant (microseconds UTC), usually the local midnight."""
     return Figures(**dict(connection.execute(TODAY, (since,)).fetchone()))

@@ -1,0 +1,90 @@
+"""``decroche journal check``: does the record say what Asterisk itself wrote down?"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+from ..records import dialplan, views
+from ..records.check import Finding
+from ..records.events import MICRO, now
+from ..records.folder import Folder
+from ..records.schema import reader
+from .control import NotRunning
+from .pbx import Pbx
+
+YOUNG = 15 * MICRO  # calls that may still be on their way into the record
+
+
+def check(folder: Folder, pbx: Pbx | None) -> Iterator[Finding]:
+    """Every check that needs Asterisk's own record, or Asterisk itself if it is there.
+
+    :raises sqlite3.Error: a database cannot be read.
+    """
+    before = now() - YOUNG
+    yield _arrivals(folder, before)
+    yield _open(folder, pbx)
+
+
+def _arrivals(folder: Folder, before: int) -> Finding:
+    theirs = arrivals(folder, before)
+    first = min(theirs.values(), default=before)
+    with closing(reader(folder.database)) as connection:
+        rows = connection.execute(
+            "SELECT call, arrived FROM calls WHERE arrived >= ? AND arrived < ?",
+            (first, before),
+        ).fetchall()
+        known = {row["call"] for row in connection.execute("SELECT call FROM calls")}
+    missing = [call for call in theirs if call not in known]
+    strange = [row["call"] for row in rows if row["call"] not in theirs]
+    problems = (
+        [f"{len(missing)} are not in the record (the first: {missing[0]})"] if missing else []
+    )
+    if strange and theirs:
+        problems.append(f"{len(strange)} in the record never arrived (the first: {strange[0]})")
+    return Finding(
+        "one call for each that reached Asterisk",
+        f"{len(theirs)} arrivals in Asterisk's record with {len(rows)} calls",
+        "; ".join(problems),
+    )
+
+
+def arrivals(folder: Folder, before: int) -> dict[str, int]:
+    """Call -> when its channel appeared (microseconds UTC), by Asterisk's own account."""
+    if not folder.cel.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{folder.cel}?mode=ro", uri=True, timeout=5)) as connection:
+        try:
+            rows = connection.execute(
+                """SELECT uniqueid, CAST(eventtime AS REAL) FROM cel
+                    WHERE eventtype = 'CHAN_START' AND uniqueid = linkedid AND channel GLOB ?""",
+                (f"PJSIP/{dialplan.TRUNK}*",),
+            ).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return {}
+            raise
+    found = {str(call): round(at * MICRO) for call, at in rows}
+    return {call: at for call, at in found.items() if at < before}
+
+
+def _open(folder: Folder, pbx: Pbx | None) -> Finding:
+    with closing(reader(folder.database)) as connection:
+        open_ = [row["call"] for row in views.open_calls(connection)]
+    try:
+        alive = _alive(pbx) if pbx else set()
+    except (NotRunning, TimeoutError):
+        alive = set()
+    gone = [call for call in open_ if call not in alive]
+    return Finding(
+        "no call is open that Asterisk does not have",
+        f"{len(open_)} open calls with {len(alive)} channels",
+        f"{len(gone)} are gone (the first: {gone[0]}); a recorder that starts ends them"
+        if gone
+        else "",
+    )
+
+
+def _alive(pbx: Pbx) -> set[str]:
+    """Unique ids of the channels that are up: the last field of each line."""
+    lines = pbx.ask("core show channels concise").splitlines()
+    return {line.rpartition("!")[2].strip() for line in lines if "!" in line}
