@@ -264,8 +264,10 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             tasks.create_task(keep_running(Pbx(release_here(), folder.pbx)))
         if "recorder" in parts:
             from decroche.asterisk.recorder import record
+            from decroche.records.numbers import keep_forgetting
 
             tasks.create_task(record(folder, journal, network.ami, secrets.ami_recorder))
+            tasks.create_task(keep_forgetting(folder.database))
         if "flows" in parts:
             from decroche.agi.service import Flows
             from decroche.asterisk.roster import attend
@@ -501,6 +503,20 @@ def journal_check(context: click.Context, as_json: bool) -> None:
             click.echo(f"WRONG  {said}: {finding.problem}" if finding.problem else f"ok     {said}")
     if not good:
         raise click.exceptions.Exit(1)
+
+
+@main.command("ledger")
+@json_option
+@click.pass_context
+def ledger_list(context: click.Context, as_json: bool) -> None:
+    """List the callers who reached nobody, until somebody has talked to them.
+
+    The page shows who is on it and, to the one who has claimed an entry, the number.
+    """
+    from decroche.records import ledger
+
+    empty = "nobody waits to be called back"
+    print_rows(ledger.as_rows(folder_of(context).database), as_json, empty)
 
 
 @main.group()

@@ -29,7 +29,7 @@ async def take(channel: Channel, line: Line, seek: Seek) -> None:
 
 async def identify(channel: Channel, line: Line) -> None:
     """The number is read once, here, and only its token goes on."""
-    caller = line.token_of(await channel.from_header())
+    caller = line.caller_of(await channel.from_header())
     await channel.note(kinds.KNOWN, *([caller] if caller else []))
 
 

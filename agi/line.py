@@ -30,7 +30,7 @@ class Line:
 
     ``prompts`` is the folder of the sentences. ``key`` is the secret behind the
     callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
-    returns when the event is durable.
+    returns when the event is durable. ``keep`` is told the number behind a token, once.
     """
 
     hotline: Hotline
@@ -39,6 +39,7 @@ class Line:
     knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    keep: Callable[[str, str], None] = lambda number, caller: None
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -67,10 +68,14 @@ class Line:
         ]
         return max(found, default=0) + 1
 
-    def token_of(self, header: str) -> str:
+    def caller_of(self, header: str) -> str:
         """The caller's token from a From header; empty when withheld."""
         number = number_of(header)
-        return token(number, self.key) if number else ""
+        if not number:
+            return ""
+        caller = token(number, self.key)
+        self.keep(number, caller)
+        return caller
 
     @property
     def open(self) -> bool:

@@ -12,6 +12,7 @@ import structlog
 
 from ..records import dialplan, kinds
 from ..records.events import Event, now, of_call
+from ..records.store import Entry
 from ..records.writer import JournalFull
 from .call import AgiChannel
 
@@ -26,21 +27,25 @@ class Notes:
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
-        self._gathered: list[Event] = []
+        self._gathered: list[Entry] = []
 
     def take(self, channel: AgiChannel, kind: str, words: Sequence[str]) -> bool:
         """Have a fact written down; does not wait for the disk."""
         if not channel.endpoint.startswith(dialplan.TRUNK):
             return False
-        if not self._gathered:
-            asyncio.get_running_loop().call_later(MOMENT, self.flush)
         if kind == kinds.KNOWN:  # the first one: the recorder may not have seen the call yet
             trunk = channel.endpoint.removeprefix(dialplan.TRUNK)
             body = {"trunk": trunk, "did": channel.dialled}
-            self._gathered.append(self._event(channel, kinds.ARRIVED, channel.began, body))
+            self.gather(self._event(channel, kinds.ARRIVED, channel.began, body))
         body = dialplan.body_of(kind, words)
-        self._gathered.append(self._event(channel, kind, now(), body, *words))
+        self.gather(self._event(channel, kind, now(), body, *words))
         return True
+
+    def gather(self, entry: Entry) -> None:
+        """Hand something over in a moment, together with what else comes."""
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(MOMENT, self.flush)
+        self._gathered.append(entry)
 
     def flush(self) -> None:
         """Hand over what is gathered."""

@@ -11,6 +11,7 @@ from ..records import kinds, people, views
 from ..records.events import MICRO, Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
+from ..records.numbers import seal
 from ..records.secrets import Secrets
 from ..records.store import last_seq
 from . import flow, presence
@@ -51,7 +52,10 @@ class Flows:
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
-        self._line = Line(hotline(), prompts, secrets.token_key, self._knows, journal.append)
+        self._line = Line(
+            hotline(), prompts, secrets.token_key, self._knows, journal.append, keep=self._keep
+        )
+        self._number_key = secrets.number_key
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""
@@ -113,6 +117,10 @@ class Flows:
 
     async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
         await Wait(self.hunt, channel, line, queue, self.hush.put_nowait).run()
+
+    def _keep(self, number: str, caller: str) -> None:
+        """A caller who reaches nobody is to be called back: until then their number is kept."""
+        self.notes.gather(seal(number, caller, self._number_key))
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None

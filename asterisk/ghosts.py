@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from ..records import kinds, views
+from ..records.changes import Row
 from ..records.events import Event
 from ..records.folder import Folder
 from ..records.journal import Journal
-from ..records.projections import Row
 from . import cel
 from .session import Session
 

@@ -1,10 +1,11 @@
 """Instants and durations as people read them. Instants are microseconds UTC."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, get_day_names
+from babel.dates import format_date, format_datetime, get_day_names
 
 from ..records.events import MICRO, instant
 
@@ -21,6 +22,16 @@ def duration(seconds: int) -> str:
     if seconds < 3600:
         return f"{seconds // 60}{HARD}min{HARD}{seconds % 60:02}"
     return f"{seconds // 3600}{HARD}h{HARD}{seconds % 3600 // 60:02}"
+
+
+def age(seconds: int, days: Callable[[int], str]) -> str:
+    """A duration that may be long: from two days on in whole days, as ``days`` says them."""
+    return days(seconds // 86400) if seconds >= 2 * 86400 else duration(seconds)
+
+
+def moment(at: int, zone: ZoneInfo, language: str) -> str:
+    """An instant in full, for who asks exactly: "mardi 24 novembre 2026 14:02:03"."""
+    return format_datetime(instant(at).astimezone(zone), "EEEE d MMMM y HH:mm:ss", locale=language)
 
 
 def filled(html: str, now: int) -> str:

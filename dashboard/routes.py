@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, sheets_page, signin
+from . import board_page, ledger_page, sheets_page, signin
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -19,6 +19,13 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("GET", "/", board_page.board, MEMBERS),
     ("GET", "/stream", board_page.follow, MEMBERS),
+    ("GET", "/ledger", ledger_page.show, MEMBERS),
+    (
+        "POST",
+        r"/ledger/{caller:[0-9a-f]{32}}/{act:claim|release|tried|close|reopen}",
+        ledger_page.act,
+        MEMBERS,
+    ),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
     ("GET", "/start", signin.start, PUBLIC),

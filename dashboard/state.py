@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..hotline import Hotline
+from ..records.changes import Row
 from ..records.events import instant
-from ..records.projections import Row
 from ..records.views import Figures
 from .queries import Share
 

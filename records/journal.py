@@ -12,7 +12,7 @@ from types import TracebackType
 
 from .events import Event
 from .schema import reader
-from .store import data_version, read
+from .store import Entry, data_version, read
 from .writer import Checkpointer, Writer
 
 ELSEWHERE = 0.1  # seconds between two looks for what other processes have written
@@ -53,7 +53,7 @@ class Journal:
         """What the database says while it takes nothing; empty when all is well."""
         return self._writer.trouble
 
-    async def append(self, *events: Event) -> None:
+    async def append(self, *events: Entry) -> None:
         """Append; the events are durable when this returns.
 
         :raises sqlite3.Error: the database refused them for good.
@@ -61,7 +61,7 @@ class Journal:
         """
         await self.submit(*events)
 
-    def submit(self, *events: Event) -> asyncio.Future[None]:
+    def submit(self, *events: Entry) -> asyncio.Future[None]:
         """Append without waiting; the order of calls is the order in the journal."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer.submit(events, future)

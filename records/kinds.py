@@ -28,6 +28,12 @@ UNREACHABLE = "agent.unreachable"
 PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
 
+OWED_CLAIMED = "ledger.claimed"  # caller, until: microseconds, UTC
+OWED_RELEASED = "ledger.released"  # caller
+OWED_TRIED = "ledger.tried"  # caller: called, and nobody answered
+OWED_CLOSED = "ledger.closed"  # caller, reason
+OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(
@@ -44,4 +50,6 @@ OUTCOMES = (
     "overflow",
     "interrupted",
 )
+MISSED = frozenset({"abandoned", "refused-empty", "overflow", "interrupted"})  # reached nobody
+LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 DISMISSALS = ("closed", "refused-empty", "overflow")

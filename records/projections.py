@@ -6,40 +6,20 @@ event's own transaction, and ``decroche journal rebuild`` does so for all of the
 An event about a call that never arrived changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from . import kinds
+from .changes import Change, Changes, Row, State
 from .events import Event
+from .owed import fold_ledger, missed, not_missed, talked
 
-Row = Mapping[str, Any]
-KEYS = {"calls": "call", "offers": "offer", "presence": "agent"}
+KEYS = {"calls": "call", "offers": "offer", "presence": "agent", "ledger": "caller"}
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
 AT_ONCE = 1_000_000  # microseconds: a ring that ends with its call was cancelled by it
 
 
-class State(Protocol):
-    """The rows as they stand before the event."""
-
-    def row(self, table: str, key: str) -> Row | None: ...
-
-    def next_number(self) -> int: ...
-
-    def offers_of(self, call: str) -> Iterable[Row]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Insert or update one row: ``values`` without its key."""
-
-    table: str
-    key: str
-    values: dict[str, Any]
-
-
-Changes = list[Change]
 Fold = Callable[[State, Event, Row], Changes]
 
 
@@ -52,6 +32,8 @@ def fold(state: State, event: Event) -> Changes:
         return CALL_FOLDS[event.kind](state, event, row) if row else []
     if event.kind in AGENT_FOLDS:
         return AGENT_FOLDS[event.kind](state, event)
+    if event.kind in kinds.LEDGER_KINDS:
+        return fold_ledger(state, event)
     return []
 
 
@@ -70,7 +52,14 @@ def _arrived(state: State, event: Event) -> Changes:
 
 
 def _known(state: State, event: Event, call: Row) -> Changes:
-    return [Change("calls", event.call, {"caller": event.body.get("caller")})]
+    caller = event.body.get("caller")
+    changes = [Change("calls", event.call, {"caller": caller})]
+    if caller and call["answered"] is not None:
+        changes += talked(state, caller, call["answered"], call["agent"])
+    elif caller and call["ended"] is not None:  # who it was is learnt after the end
+        stage = "waiting" if call["queued"] else "greeting"
+        changes += missed(state, event.call, {**call, "caller": caller}, call["ended"], stage)
+    return changes
 
 
 def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
@@ -117,11 +106,14 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
     values: dict[str, Any] = {"answered": event.at, "result": "answered"}
     if state.row("offers", offer) is None:  # nobody saw it ring
         values |= {"call": event.call, "agent": agent, "rang": event.at}
-    return [
+    changes = [
         Change("offers", offer, values),
         _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
         _busy(state, agent, "talking", event),
     ]
+    if call["caller"]:
+        changes += talked(state, call["caller"], event.at, agent)
+    return changes
 
 
 def _offer_ended(state: State, event: Event, call: Row) -> Changes:
@@ -161,9 +153,12 @@ def _result(offer: Row, call: Row, event: Event) -> str:
 
 def _dismissed(state: State, event: Event, call: Row) -> Changes:
     values = {"dismissed": event.body.get("outcome")}
+    changes = [Change("calls", event.call, values)]
     if call["outcome"] == "abandoned":  # the end was written down first, by another process
         values["outcome"] = values["dismissed"]
-    return [Change("calls", event.call, values)]
+        if values["dismissed"] not in kinds.MISSED:
+            changes += not_missed(state, event.call, call, event.at)
+    return changes
 
 
 def _ended(state: State, event: Event, call: Row) -> Changes:
@@ -179,6 +174,7 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
     if call["answered"] is None:
         values["agent"] = None
     changes = [Change("calls", event.call, values)]
+    changes += missed(state, event.call, {**call, **values}, event.at, call["stage"])
     for offer in state.offers_of(event.call):
         changes += _close_offer(state, event, offer)
     return changes

@@ -9,7 +9,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from .projections import KEYS, Change
+from .changes import Change
+from .projections import KEYS
 
 Values = dict[str, Any]
 
@@ -32,6 +33,7 @@ class Rows:
         self._new: dict[str, dict[str, Values]] = {table: {} for table in KEYS}
         self._changed: dict[str, dict[str, Values]] = {table: {} for table in KEYS}
         self._number: int | None = None
+        self._owed: set[str] | None = None  # callers with an open entry, once read
 
     def row(self, table: str, key: str) -> Values | None:
         cache = self._cache[table]
@@ -54,6 +56,23 @@ class Rows:
             self._offers[call] = [row for row in rows if row is not None]
         return self._offers[call]
 
+    def owed(self, caller: str) -> bool:
+        return caller in self._open_entries()
+
+    def _open_entries(self) -> set[str]:
+        if self._owed is None:
+            sql = "SELECT caller FROM ledger WHERE closed IS NULL"
+            self._owed = {found[0] for found in self._connection.execute(sql)}
+        return self._owed
+
+    def _owe(self, caller: str, owed: bool) -> None:
+        """An entry is opened or closed; what is read first does not know of it yet."""
+        found = self._open_entries()
+        if owed:
+            found.add(caller)
+        else:
+            found.discard(caller)
+
     def apply(self, changes: Iterable[Change]) -> None:
         """Carry out what :func:`~.projections.fold` found."""
         for change in changes:
@@ -61,6 +80,8 @@ class Rows:
             if row is None:
                 row = self._make(change)
             row.update(change.values)
+            if change.table == "ledger" and "closed" in change.values:
+                self._owe(change.key, change.values["closed"] is None)
             if change.values and change.key not in self._new[change.table]:
                 self._changed[change.table].setdefault(change.key, {}).update(change.values)
 
@@ -98,10 +119,11 @@ class Rows:
         for rows in (*self._new.values(), *self._changed.values()):
             rows.clear()
         self._offers.clear()
-        self._number = None
+        self._number = self._owed = None
 
     def forget_ended(self) -> None:
         """Keep what is under way: calls that have ended are read again if ever needed."""
+        self._cache["ledger"].clear()
         calls = self._cache["calls"]
         for call in [key for key, row in calls.items() if row is None or row["ended"] is not None]:
             del calls[call]

@@ -35,7 +35,8 @@ PROJECTIONS = {
             outcome TEXT,
             dismissed TEXT,              -- why the line itself ended the call
             rings INTEGER NOT NULL DEFAULT 0,
-            fellback INTEGER NOT NULL DEFAULT 0
+            fellback INTEGER NOT NULL DEFAULT 0,
+            missed INTEGER NOT NULL DEFAULT 0   -- 1: an attempt that stands in the ledger
         ) STRICT, WITHOUT ROWID""",
     "offers": """
         CREATE TABLE offers (
@@ -58,6 +59,23 @@ PROJECTIONS = {
             call TEXT,
             rest_until INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID""",
+    "ledger": """
+        CREATE TABLE ledger (
+            caller TEXT PRIMARY KEY,     -- token of the number
+            first INTEGER NOT NULL,      -- arrival of the first attempt that reached nobody
+            last INTEGER NOT NULL,       -- and of the newest
+            attempts INTEGER NOT NULL,
+            waited INTEGER NOT NULL,     -- the longest wait of them, microseconds
+            stage TEXT NOT NULL,         -- where the newest gave up
+            queue TEXT,
+            tries INTEGER NOT NULL DEFAULT 0,   -- how often somebody called them in vain
+            tried INTEGER,
+            claimed_by TEXT,             -- account
+            claimed_until INTEGER NOT NULL DEFAULT 0,
+            closed INTEGER,
+            reason TEXT,                 -- answered, talked, ... (records/ledger.py)
+            closed_by TEXT               -- agent or account
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -66,6 +84,7 @@ INDEXES = {
     ),
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
+    "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
 }
 
 
@@ -119,6 +138,23 @@ def m004_cursors(db: Database) -> None:
             at INTEGER NOT NULL          -- when it was read so far
         ) STRICT, WITHOUT ROWID"""
     )
+
+
+@migrations()
+def m005_ledger(db: Database) -> None:
+    """Numbers; and for a line that is older than the ledger, its table, empty until a rebuild."""
+    db.execute(
+        """CREATE TABLE numbers (
+            caller TEXT PRIMARY KEY,     -- token
+            sealed BLOB NOT NULL,        -- the number, encrypted (records/numbers.py)
+            at INTEGER NOT NULL          -- when they called last
+        ) STRICT, WITHOUT ROWID"""
+    )
+    if "missed" not in db["calls"].columns_dict:
+        db.execute("ALTER TABLE calls ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
+        db.execute(PROJECTIONS["ledger"])
+        for index in INDEXES["ledger"]:
+            db.execute(index)
 
 
 def make_projections(connection: sqlite3.Connection) -> None:

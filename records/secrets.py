@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,32 +16,56 @@ class SecretsError(Exception):
 class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What must not stand in hotline.toml.
 
-    ``token_key`` (hex) turns callers' numbers into tokens; it is never in the
-    database nor in its backups. ``ami_*`` are passwords of our own sessions.
+    ``token_key`` (hex) turns callers' numbers into tokens, ``number_key`` (hex) encrypts those
+    that are kept; neither is ever in the database nor in its backups. ``ami_*`` are passwords of
+    our own sessions.
     ``trunks`` are the passwords of registering trunks.
     """
 
     token_key: str
+    number_key: str
     ami_recorder: str
     ami_flows: str
     trunks: dict[str, str] = {}
 
 
+GENERATED: dict[str, Callable[[], str]] = {
+    "token_key": lambda: secrets.token_hex(32),
+    "number_key": lambda: secrets.token_hex(32),
+    "ami_recorder": lambda: secrets.token_urlsafe(24),
+    "ami_flows": lambda: secrets.token_urlsafe(24),
+}
+
+
 def create(path: Path) -> Secrets:
-    """Write new secrets; an existing file is kept and read."""
-    if not path.exists():
+    """Write new secrets; of an existing file all is kept, and what is missing is added."""
+    if path.exists():
+        document = tomlkit.parse(path.read_text("utf-8"))
+    else:
         document = tomlkit.document()
         document.add(tomlkit.comment("Generated. Keep this file; never share or publish it."))
-        document["token_key"] = secrets.token_hex(32)
-        document["ami_recorder"] = secrets.token_urlsafe(24)
-        document["ami_flows"] = secrets.token_urlsafe(24)
+    missing = {name: made for name, made in GENERATED.items() if name not in document}
+    for name, made in missing.items():
+        document[name] = made()
+    if "trunks" not in document:
         trunks = tomlkit.table()
         trunks.add(tomlkit.comment('provider = "the password of a trunk that registers"'))
         document["trunks"] = trunks
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(document))
+    if missing:
+        _write(path, tomlkit.dumps(document))
     return load(path)
+
+
+def _write(path: Path, text: str) -> None:
+    """All or nothing: the old file stands until the new one is whole."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def load(path: Path) -> Secrets:

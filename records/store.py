@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from .events import Event
+from .numbers import Sealed
 from .projections import fold
 from .rows import Rows
 
@@ -20,6 +21,8 @@ _encode = msgspec.json.encode
 
 INSERT = """INSERT INTO journal (id, at, kind, call, actor, node, body)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+KEEP = "INSERT OR REPLACE INTO numbers (caller, sealed, at) VALUES (?, ?, ?)"
+Entry = Event | Sealed
 # What an event that makes no sense raises, from the fold or from a STRICT table.
 INDIGESTIBLE = (sqlite3.Error, LookupError, TypeError, ValueError)
 
@@ -43,7 +46,7 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
-    def append(self, events: Sequence[Event]) -> list[Event]:
+    def append(self, events: Sequence[Entry]) -> list[Event]:
         """Append what is new, with its projections, in one durable transaction.
 
         An event that the projections cannot digest stays in the journal alone; one that
@@ -61,12 +64,21 @@ class Store:
                 return self._set_aside(events[0])
             return [added for event in events for added in self.append([event])]
 
-    def _append(self, events: Iterable[Event], project: bool = True) -> list[Event]:
+    def _append(self, events: Iterable[Entry], project: bool = True) -> list[Event]:
         with self.transaction():
-            added = [self.add(event, project) for event in events]
+            added = [self._add(entry, project) for entry in events]
         return [event for event in added if event is not None]
 
-    def _set_aside(self, event: Event) -> list[Event]:
+    def _add(self, entry: Entry, project: bool) -> Event | None:
+        if isinstance(entry, Event):
+            return self.add(entry, project)
+        self.connection.execute(KEEP, (entry.caller, entry.sealed, entry.at))
+        return None
+
+    def _set_aside(self, event: Entry) -> list[Event]:
+        if isinstance(event, Sealed):
+            log.exception("a number cannot be written down")
+            return []
         log.exception("event set aside", kind=event.kind)
         try:
             return self._append([event], project=False)

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from .projections import Row
+from .changes import Row
 
 OPEN = "SELECT * FROM calls WHERE ended IS NULL ORDER BY arrived"
 TODAY = """SELECT count(*) AS arrived,

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from .events import Event
-from .store import Store
+from .store import Entry, Store
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ RETRY = 0.25  # seconds between two tries at a locked or full database
 CHECKPOINT = 4 << 20  # bytes of WAL file above which a checkpoint is worth it
 
 Future = asyncio.Future[None]
-Batch = list[tuple[Sequence[Event], Future]]
+Batch = list[tuple[Sequence[Entry], Future]]
 Settled = Callable[[list[Future], list[Event], Exception | None], None]
 
 
@@ -42,7 +42,7 @@ class Writer:
     def __init__(self, path: Path, settled: Settled) -> None:
         self._path = path
         self._settled = settled
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Event], Future] | None]
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Entry], Future] | None]
         self._waiting = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._patience = (
@@ -54,7 +54,7 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, events: Sequence[Event], future: Future) -> None:
+    def submit(self, events: Sequence[Entry], future: Future) -> None:
         """Hand events over; ``future`` is settled when they are durable.
 
         :raises JournalFull: the database has not answered for too long.

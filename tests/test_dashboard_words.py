@@ -16,7 +16,12 @@ from decroche.dashboard.state import Slot, agent_of, grouped
 from decroche.dashboard.tries import Tries
 
 ROOM = Path(words.__file__).parent
-COMPOSED = {"stage.": 5, "error.": 11}  # keys that are put together while painting
+COMPOSED = {
+    "stage.": 5,
+    "error.": 11,
+    "ledger.gave_up.": 4,
+    "ledger.reason.": 3,
+}  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"
 [menu]

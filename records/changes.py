@@ -1,0 +1,33 @@
+"""What a fold reads and returns: rows as they stand, and changes of rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+class State(Protocol):
+    """The rows as they stand before the event."""
+
+    def row(self, table: str, key: str) -> Row | None: ...
+
+    def next_number(self) -> int: ...
+
+    def offers_of(self, call: str) -> Iterable[Row]: ...
+
+    def owed(self, caller: str) -> bool:
+        """Whether a caller has an open entry in the ledger."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Insert or update one row: ``values`` without its key."""
+
+    table: str
+    key: str
+    values: dict[str, Any]
+
+
+Changes = list[Change]
