@@ -266,7 +266,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             from decroche.asterisk.recorder import record
             from decroche.records.numbers import keep_forgetting
 
-            tasks.create_task(record(folder, journal, network.ami, secrets.ami_recorder))
+            tasks.create_task(record(folder, journal, network.ami, secrets))
             tasks.create_task(keep_forgetting(folder.database))
         if "flows" in parts:
             from decroche.agi.service import Flows

@@ -18,8 +18,9 @@ from ..records.events import MICRO, Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.schema import reader
+from ..records.store import Entry
 from . import cel, queue_log
-from .translate import translate
+from .translate import Record
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +42,19 @@ class Caught:
 
 
 class CatchUp:
-    """Reads one line's records on. ``agents`` gives the names that we know."""
+    """Reads one line's records on. ``meaning`` is what a record says."""
 
     def __init__(
-        self, folder: Folder, journal: Journal, agents: Callable[[], frozenset[str]]
+        self,
+        folder: Folder,
+        journal: Journal,
+        agents: Callable[[], frozenset[str]],
+        meaning: Callable[[Record], list[Entry]],
     ) -> None:
         self._folder = folder
         self._journal = journal
         self._agents = agents
+        self._meaning = meaning
 
     async def last(self) -> int:
         """When the records were read last (microseconds UTC), 0 if never."""
@@ -72,9 +78,7 @@ class CatchUp:
         place = (await asyncio.to_thread(cursors.load, database, CEL)).place
         while True:
             page = await asyncio.to_thread(cel.read, self._folder.cel, place, ROWS)
-            agents = self._agents()
-            found = (translate(record, agents) for record in page.records)
-            caught += await self._append(found)
+            caught += await self._append(map(self._meaning, page.records))
             place, done = page.place, done + len(page.records)
             await asyncio.to_thread(cursors.save, database, CEL, place)
             if page.left > TOLD or done > TOLD:
@@ -91,22 +95,28 @@ class CatchUp:
                 queue_log.read, self._folder.queue_log, place, until
             )
             agents = self._agents()
-            caught += await self._append(queue_log.translate(line, agents) for line in lines)
+            found = (queue_log.translate(line, agents) for line in lines)
+            caught += await self._append([event] for event in found if event)
             await asyncio.to_thread(cursors.save, database, QUEUE_LOG, behind)
             if behind == place:
                 return caught
             place = behind
 
-    async def _append(self, found: Iterable[Event | None]) -> Caught:
-        """Append what is not known yet."""
-        events = [event for event in found if event is not None]
-        known = await asyncio.to_thread(self._known, [event.id for event in events])
-        new = {event.id: event for event in events if event.id not in known}
+    async def _append(self, found: Iterable[list[Entry]]) -> Caught:
+        """Append what is not known yet. Entries of one record go together."""
+        groups = {_id(entries): entries for entries in found if entries}
+        known = await asyncio.to_thread(self._known, list(groups))
+        new = [entry for id, entries in groups.items() if id not in known for entry in entries]
         if new:
-            await self._journal.append(*new.values())
-        return Caught(len(new), sum(event.kind == kinds.ARRIVED for event in new.values()))
+            await self._journal.append(*new)
+        events = [entry for entry in new if isinstance(entry, Event)]
+        return Caught(len(events), sum(event.kind == kinds.ARRIVED for event in events))
 
     def _known(self, ids: Sequence[str]) -> set[str]:
         with closing(reader(self._folder.database)) as connection:
             sql = "SELECT 1 FROM journal WHERE id = ?"
             return {id for id in ids if connection.execute(sql, (id,)).fetchone()}
+
+
+def _id(entries: list[Entry]) -> str:
+    return next(entry.id for entry in entries if isinstance(entry, Event))

@@ -20,14 +20,16 @@ from ..records.events import Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.people import list_agents
-from ..records.store import last_seq
+from ..records.secrets import Secrets
+from ..records.store import Entry, last_seq
 from ..records.writer import JournalFull
 from .catchup import CatchUp
 from .decoder import Packet
 from .ghosts import end_ghosts
 from .link import stay_connected
+from .sealed import identify
 from .session import Session, boot_of
-from .translate import from_ami, translate
+from .translate import Record, from_ami, translate
 
 log = structlog.get_logger(__name__)
 
@@ -51,18 +53,21 @@ class Recorder:
         folder: Folder,
         journal: Journal,
         agents: Callable[[], frozenset[str]],
+        secrets: Secrets,
         node: str = "",
     ) -> None:
         self._folder = folder
         self._journal = journal
         self._agents = agents
+        self._secrets = secrets
         self._node = node
-        self._records = CatchUp(folder, journal, agents)
+        self._records = CatchUp(folder, journal, agents, self._meaning)
         self._reachable: dict[str, bool] = {}
 
-    async def run(self, port: int, username: str, secret: str) -> None:
+    async def run(self, port: int) -> None:
         """Record until cancelled, across every loss of the connection."""
-        await stay_connected(port, username, secret, self._use, self._lost)
+        secret = self._secrets.ami_recorder
+        await stay_connected(port, "recorder", secret, self._use, self._lost)
 
     async def _use(self, session: Session) -> None:
         """1. Read on in what Asterisk wrote down; its live events wait meanwhile.
@@ -119,15 +124,19 @@ class Recorder:
         finally:
             connection.close()
 
-    def _submit(self, event: Event) -> None:
+    def _submit(self, *entries: Entry) -> None:
         """Append without waiting: the stream goes on while the database takes its time."""
-        self._journal.submit(event).add_done_callback(_complain)
+        self._journal.submit(*entries).add_done_callback(_complain)
+
+    def _meaning(self, record: Record) -> list[Entry]:
+        """What a record of the channel event log says, live or read later."""
+        event = translate(record, self._agents())
+        return [event] if event is not None else identify(record, self._secrets)
 
     def _take(self, packet: Packet) -> None:
         if packet["Event"] == "CEL":
-            event = translate(from_ami(packet), self._agents())
-            if event is not None:
-                self._submit(event)
+            if entries := self._meaning(from_ami(packet)):
+                self._submit(*entries)
         elif packet["Event"] == "DeviceStateChange":
             self._device(packet)
 
@@ -147,7 +156,7 @@ class Recorder:
         )
 
 
-async def record(folder: Folder, journal: Journal, port: int, secret: str) -> None:
+async def record(folder: Folder, journal: Journal, port: int, secrets: Secrets) -> None:
     """Record the line's PBX until cancelled.
 
     :raises RecorderError: another recorder writes this line's journal.
@@ -156,8 +165,8 @@ async def record(folder: Folder, journal: Journal, port: int, secret: str) -> No
         roll = Roll(folder, journal)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(roll.keep(), name="names")
-            recorder = Recorder(folder, journal, roll.names, socket.gethostname())
-            tasks.create_task(recorder.run(port, "recorder", secret), name="recorder")
+            recorder = Recorder(folder, journal, roll.names, secrets, socket.gethostname())
+            tasks.create_task(recorder.run(port), name="recorder")
 
 
 class Roll:

@@ -106,6 +106,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "agents_context": dialplan.AGENTS,
         "talk_context": dialplan.TALK,
         "fellback": kinds.FELL_BACK,
+        "sealed": dialplan.SEALED,
         "dismissed": kinds.DISMISSED,
     }
 

@@ -54,10 +54,21 @@ def translate(record: Record, agents: frozenset[str]) -> Event | None:
     """
     endpoint = _endpoint(record.channel)
     if endpoint.startswith(dialplan.TRUNK):
-        return _caller(record, endpoint) if record.unique == record.linked else None
+        return _caller(record, endpoint) if is_callers(record) else None
     if endpoint in agents and record.unique != record.linked:
         return _agent(record, endpoint)
     return None
+
+
+def is_callers(record: Record) -> bool:
+    """Whether a record is about somebody who calls us, and not about a phone that is rung."""
+    trunk = _endpoint(record.channel).startswith(dialplan.TRUNK)
+    return trunk and record.unique == record.linked
+
+
+def extra_of(record: Record) -> str:
+    """The text of a CELGenUserEvent, as it came."""
+    return str(_extra(record).get("extra", ""))
 
 
 def _caller(record: Record, endpoint: str) -> Event | None:
@@ -104,7 +115,7 @@ def _extra(record: Record) -> dict[str, Any]:
 
 def _words(record: Record) -> list[str]:
     """The words of CELGenUserEvent; anything that no flow of ours says is dropped."""
-    words = str(_extra(record).get("extra", "")).split(" ")
+    words = extra_of(record).split(" ")
     return words if all(map(WORD.fullmatch, words)) else []
 
 

@@ -120,7 +120,7 @@ def _read(request: web.Request, me: str) -> Ledger:
     """:raises sqlite3.Error: the database cannot be read."""
     folder, hotline, at = request.app[FOLDER], request.app[HOTLINE](), now()
     with closing(reader(folder.database)) as connection:
-        rows = ledger.entries(connection, SHOWN)
+        rows = ledger.entries(connection, SHOWN, me)
         mine = [row for row in rows if ledger.holder(row, at) == me]
         open_, withheld = (
             ledger.count(connection),

@@ -31,6 +31,9 @@ NOTES: dict[str, tuple[str, ...]] = {
     kinds.FELL_BACK: ("queue",),
 }
 
+# In the same log, only from the fallback: the caller's number, encrypted (AES_ENCRYPT, base64).
+SEALED = "call.sealed"
+
 
 def body_of(kind: str, words: Sequence[str]) -> dict[str, str]:
     """The body of a journal event of ``NOTES``, from its words."""

@@ -21,7 +21,8 @@ CLAIM = 20 * 60  # seconds after which an entry that was claimed is anybody's ag
 TRIES = 5  # calls in vain after which an entry is closed
 REASONS = ("talked", "not-needed", "wrong-number", "other")  # that a person may give
 
-OPEN = """SELECT * FROM ledger WHERE closed IS NULL ORDER BY attempts DESC, first LIMIT ?"""
+OPEN = """SELECT * FROM ledger WHERE closed IS NULL
+    ORDER BY claimed_by IS ? DESC, attempts DESC, first LIMIT ?"""
 WITHHELD = """SELECT count(*) FROM calls WHERE caller IS NULL AND arrived >= ?
     AND outcome IN ('abandoned', 'refused-empty', 'overflow', 'interrupted')"""
 
@@ -34,9 +35,9 @@ class LedgerError(Exception):
         self.taken_by = taken_by
 
 
-def entries(connection: sqlite3.Connection, limit: int = 500) -> list[Row]:
-    """Open entries: most attempts first, then the oldest."""
-    return connection.execute(OPEN, (limit,)).fetchall()
+def entries(connection: sqlite3.Connection, limit: int = 500, mine: str = "") -> list[Row]:
+    """Open entries: those that ``mine`` has claimed, then most attempts first, then the oldest."""
+    return connection.execute(OPEN, (mine, limit)).fetchall()
 
 
 def count(connection: sqlite3.Connection) -> int:

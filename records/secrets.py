@@ -17,13 +17,15 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What must not stand in hotline.toml.
 
     ``token_key`` (hex) turns callers' numbers into tokens, ``number_key`` (hex) encrypts those
-    that are kept; neither is ever in the database nor in its backups. ``ami_*`` are passwords of
+    that are kept, and ``fallback_key`` (16 characters) those that Asterisk writes down while no
+    flow runs; none is ever in the database nor in its backups. ``ami_*`` are passwords of
     our own sessions.
     ``trunks`` are the passwords of registering trunks.
     """
 
     token_key: str
     number_key: str
+    fallback_key: str
     ami_recorder: str
     ami_flows: str
     trunks: dict[str, str] = {}
@@ -32,6 +34,7 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 GENERATED: dict[str, Callable[[], str]] = {
     "token_key": lambda: secrets.token_hex(32),
     "number_key": lambda: secrets.token_hex(32),
+    "fallback_key": lambda: secrets.token_hex(8),
     "ami_recorder": lambda: secrets.token_urlsafe(24),
     "ami_flows": lambda: secrets.token_urlsafe(24),
 }

@@ -46,6 +46,7 @@ WHERE = ["password", "secret", "folder"]
 SECRETS = Secrets(
     token_key="00" * 32,
     number_key="00" * 32,
+    fallback_key="f" * 16,
     ami_recorder="rec-word",
     ami_flows="flow-word",
     trunks={"provider": "pw"},
@@ -123,7 +124,9 @@ def test_the_fallbacks_hours_are_those_of_the_line(files: Files) -> None:
 
 
 def test_a_trunk_that_registers_needs_its_password() -> None:
-    secrets = Secrets(token_key="00", number_key="00", ami_recorder="a", ami_flows="b")
+    secrets = Secrets(
+        token_key="00", number_key="00", fallback_key="f" * 16, ami_recorder="a", ami_flows="b"
+    )
     with pytest.raises(RenderError, match=r"'provider' registers.*\[trunks\].*secrets.toml"):
         render(replace(PLAN, secrets=secrets))
 

@@ -5,6 +5,7 @@ import pytest
 from decroche.records import kinds, ledger, numbers
 from decroche.records.schema import reader
 from decroche.records.secrets import load
+from decroche.records.tokens import token
 
 from .conftest import Open
 from .live import LiveLine, until
@@ -53,3 +54,37 @@ def test_a_caller_is_owed_until_somebody_has_answered(open_line: Open) -> None:
     line.until_quiet(calls=4)
     assert numbers.forget(line.folder.database) >= 1
     assert numbers.find(line.folder.database, caller, key) is None
+
+
+# Digits, what looks like them, and what could be taken for structure in a dialplan.
+CALLERS = (
+    ("0611223344", "+33611223344"),
+    ("+33711223344", "+33711223344"),
+    ("%2B33711223355", "+33711223355"),
+    ("anonymous", None),
+    ("x%22%29%7d%2cSystem%28id%29", None),
+    ("$%7bEPOCH%7d,06", None),
+)
+
+
+def test_who_calls_while_nothing_of_ours_runs_is_owed_a_call(open_line: Open) -> None:
+    """Neither flows nor a recorder; and nobody is there in Asterisk's own queue."""
+    line = open_line(LINE, {"ana": ["visio"]}).start()
+    line.stop_services()
+    for user, _ in CALLERS:
+        line.call(("bye-after", "1500"), user=user).succeed(20)
+    until(lambda: not line.channels(), 5, "no channel left")
+    line.serve("recorder")
+    until(lambda: len(line.calls()) == len(CALLERS) and line.recorded(), 5, "all in the record")
+    key = load(line.folder.secrets)
+    for row, (_, number) in zip(line.calls(), CALLERS, strict=True):
+        assert (row["outcome"] in kinds.MISSED, row["fellback"]) == (True, 1)
+        if number is None:
+            assert row["caller"] is None
+            continue
+        assert row["caller"] == token(number, key.token_key)
+        assert numbers.find(line.folder.database, row["caller"], key.number_key) == number
+        for file in line.folder.cel.parent.iterdir():
+            assert number[3:].encode() not in file.read_bytes()
+    owed = {entry["caller"] for entry in entries(line)}
+    assert owed == {row["caller"] for row in line.calls() if row["caller"]}

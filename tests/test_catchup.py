@@ -8,10 +8,12 @@ import pytest
 
 from decroche.asterisk import cel, queue_log
 from decroche.asterisk.catchup import CatchUp, Caught
+from decroche.asterisk.translate import Record, translate
 from decroche.records import cursors, kinds, schema
 from decroche.records.events import MICRO
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
+from decroche.records.store import Entry
 
 AGENTS = frozenset({"ana"})
 BOOT = "20261124215010"
@@ -57,7 +59,12 @@ def write(folder: Folder, *calls: list[tuple[str, ...]]) -> None:
 
 async def caught(folder: Folder) -> Caught:
     async with Journal(folder.database) as journal:
-        return await CatchUp(folder, journal, lambda: AGENTS).run()
+        return await CatchUp(folder, journal, lambda: AGENTS, meaning).run()
+
+
+def meaning(record: Record) -> list[Entry]:
+    event = translate(record, AGENTS)
+    return [event] if event else []
 
 
 def outcomes(folder: Folder) -> list[str]:

@@ -14,7 +14,7 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from decroche.records import kinds, secrets
+from decroche.records import dialplan, kinds, secrets
 
 from .conftest import Open
 from .live import DID, LiveLine, until
@@ -152,7 +152,7 @@ def nothing_is_forged(line: LiveLine) -> Iterator[None]:
     for name, found in written(line):
         assert MARK.encode() not in found, f"a payload stands in {name}"
         assert NUMBER.encode() not in found, f"a number stands in {name}"
-    known = {"CHAN_START", "BRIDGE_ENTER", "HANGUP", *kinds.CALL_KINDS}
+    known = {"CHAN_START", "BRIDGE_ENTER", "HANGUP", dialplan.SEALED, *kinds.CALL_KINDS}
     assert {row["eventtype"] for row in line.cel()} <= known
     assert {row["exten"] for row in line.arrivals()} <= {DID, "s"}
     assert {row["kind"] for row in line.rows("SELECT kind FROM journal")} <= kinds.KINDS
@@ -195,6 +195,26 @@ def test_a_call_over_the_trunk_is_served_whatever_it_claims(line: LiveLine) -> N
     rows = line.calls()[-served:]
     assert {row["fellback"] for row in rows} == {0}
     assert {(row["trunk"], row["did"]) for row in rows} == {("street", DID)}
+
+
+def test_the_fallback_serves_a_call_whatever_it_claims(line: LiveLine) -> None:
+    """Without our flows the dialplan itself looks at the number."""
+    line.stop_services("flows")
+    before = len(line.arrivals())
+
+    def place(text: bytes, raw: bool) -> int:
+        with RawCall(line.ports["sip"], DID.encode(), identities(text, raw)) as call:
+            return call.status
+
+    try:
+        served = place_all(place)
+        until(lambda: len(line.arrivals()) - before == served, 5, "one call for each INVITE")
+        line.until_quiet(10)
+    finally:
+        line.serve("flows")
+    until(lambda: {row["fellback"] for row in line.calls()[-served:]} == {1}, 5, "the fallback")
+    warned = (line.folder.cel.parent / "messages.log").read_text("utf-8", "replace")
+    assert "func_" not in warned and "Parse" not in warned
 
 
 def test_an_agents_phone_is_served_whatever_it_claims(line: LiveLine) -> None:
