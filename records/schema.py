@@ -12,6 +12,10 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("records")
 
+# Bytes. An event touches some six pages, and each is written whole: half a page is a sixth less
+# time for an append than SQLite's 4096.
+PAGE = 2048
+
 # Projections: everything in them can be computed again from the journal.
 PROJECTIONS = {
     "calls": """
@@ -171,6 +175,7 @@ def prepare(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, timeout=30)
     try:
+        connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its own
         connection.execute("PRAGMA journal_mode = WAL")
         migrations.apply(Database(connection, execute_plugins=False))
         connection.commit()

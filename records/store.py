@@ -4,6 +4,7 @@ Not thread-safe: one :class:`Store` belongs to one thread (records/writer.py).
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ _encode = msgspec.json.encode
 
 INSERT = """INSERT INTO journal (id, at, kind, call, actor, node, body)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
+LOOK = 1.0  # seconds between two looks for what others have written without an event
 KEEP = "INSERT OR REPLACE INTO numbers (caller, sealed, at) VALUES (?, ?, ?)"
 Entry = Event | Sealed
 # What an event that makes no sense raises, from the fold or from a STRICT table.
@@ -41,7 +43,8 @@ class Store:
         # Checkpoints are off the writer's path: see Checkpointer.
         self.connection.execute("PRAGMA wal_autocheckpoint = 0")
         self.rows = Rows(self.connection)
-        self._version = data_version(self.connection)
+        self._version, self._looked = data_version(self.connection), 0.0
+        self._seq: int | None = None  # of the newest event; None: to be looked at
 
     def close(self) -> None:
         self.connection.close()
@@ -65,7 +68,7 @@ class Store:
             return [added for event in events for added in self.append([event])]
 
     def _append(self, events: Iterable[Entry], project: bool = True) -> list[Event]:
-        with self.transaction():
+        with self.transaction(at_once=False):
             added = [self._add(entry, project) for entry in events]
         return [event for event in added if event is not None]
 
@@ -89,31 +92,46 @@ class Store:
             return []
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; the write lock is taken at once, so that nothing read is stale."""
+    def transaction(self, at_once: bool = True) -> Iterator[None]:
+        """All or nothing; the write lock is taken at once, so that nothing read is stale.
+
+        :param at_once: whether rows are read before an event is added. Else it is that event's
+            place which tells whether somebody else has written: a statement less each time.
+        """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            if (version := data_version(self.connection)) != self._version:
-                self._version = version
-                self.rows.forget()
+            if at_once or self._seq is None or time.monotonic() - self._looked > LOOK:
+                self._look()
             yield
             self.rows.flush()
             self.connection.execute("COMMIT")
             self.rows.forget_ended()
         except BaseException:
             self.rows.forget()
+            self._seq = None
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
+
+    def _look(self) -> None:
+        """Forget what was read if any other connection has written."""
+        self._looked, self._seq = time.monotonic(), None
+        if (version := data_version(self.connection)) != self._version:
+            self._version = version
+            self.rows.forget()
 
     def add(self, event: Event, project: bool = True) -> Event | None:
         """Append one event inside :meth:`transaction`; None when it is there already."""
         cursor = self.connection.execute(INSERT, _row(event))
         if not cursor.rowcount:
             return None
+        seq = cursor.lastrowid or 0
+        if self._seq is not None and seq != self._seq + 1:
+            self.rows.forget()  # others have added events; at the first of a transaction only
+        self._seq = seq
         if project:
             self.rows.apply(fold(self.rows, event))
-        return msgspec.structs.replace(event, seq=cursor.lastrowid or 0)
+        return msgspec.structs.replace(event, seq=seq)
 
 
 def _passing(error: Exception) -> bool:

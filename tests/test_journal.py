@@ -160,6 +160,22 @@ def test_it_learns_after_the_end_why_the_line_ended_a_call(path: Path) -> None:
     store.close()
 
 
+def test_two_processes_write_in_turn(path: Path) -> None:
+    """Each keeps rows in memory, and notices at once what the other has written."""
+    ours, theirs = Store(path), Store(path)
+    for second, event in enumerate(ANSWERED_CALL):
+        (ours if second % 2 else theirs).append([event])
+    for number in range(2, 8):
+        store = ours if number % 3 else theirs
+        store.append([step(kinds.ARRIVED, 60, call=f"b-{number}.0", trunk="t", did="100")])
+    ours.close()
+    theirs.close()
+    before = rebuild.projections(path)
+    rebuild.rebuild(path)
+    assert rebuild.projections(path) == before
+    assert [row[1] for row in before["calls"]] == list(range(1, 8))
+
+
 def test_a_fact_that_comes_late_changes_nothing(path: Path) -> None:
     store = Store(path)
     store.append([ANSWERED_CALL[1], step(kinds.ENDED, 9, cause="16")])
