@@ -13,7 +13,7 @@ import structlog
 
 from .call import AgiChannel, Notes
 from .channel import ChannelError, HungUp
-from .wire import Wire
+from .wire import Wire, acknowledge
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,7 @@ class FastAgi:
         """Serve on loopback until cancelled; then let go of every call at once."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._accept, "127.0.0.1", port, backlog=SESSIONS)
+        acknowledge(server.sockets[0], False)
         ready(server.sockets[0].getsockname()[1])
         try:
             while True:

@@ -16,7 +16,7 @@ from ..records.store import Entry
 from ..records.writer import JournalFull
 from .call import AgiChannel
 
-MOMENT = 0.01  # seconds for which facts are gathered; no caller waits for them
+MOMENT = 0.02  # seconds for which facts are gathered; no caller waits for them
 log = structlog.get_logger(__name__)
 
 Submit = Callable[..., "asyncio.Future[None]"]

@@ -25,6 +25,8 @@ from .wait import Wait
 
 log = structlog.get_logger(__name__)
 
+FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys()
+
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
 
@@ -130,7 +132,7 @@ class Flows:
 
     async def _follow(self, after: int) -> None:
         """Presence and people, from whatever process wrote them down."""
-        async for batch in self._journal.follow(after):
+        async for batch in self._journal.follow_only(after, FOLLOWED):
             for event in batch:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)

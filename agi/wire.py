@@ -6,14 +6,16 @@ reply; a 520 reply has several lines.
 """
 
 import asyncio
+import contextlib
 import re
+import socket
 from dataclasses import dataclass
 
 from .channel import ChannelError, HungUp
 
 ENVIRONMENT_LINES = 64
 ENVIRONMENT_BYTES = 16 << 10
-ENVIRONMENT_PAUSE = 0.001  # seconds: it comes in some twenty portions, and is read at once
+ENVIRONMENT_PAUSE = 0.001  # seconds that Asterisk is given to write all of it
 REPLY_BYTES = 8 << 10
 REPLY = re.compile(r"(\d{3}) result=(-?[^\s(]*)(?: \((.*)\))?.*", re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -35,6 +37,16 @@ def quote(value: str) -> str:
     if CONTROL.search(value):
         raise ValueError("a control character in an AGI argument")
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def acknowledge(connection: socket.socket, at_once: bool) -> None:
+    """Whether what arrives is acknowledged at once, or with a delay (tcp(7), Linux only).
+
+    Of a listening socket: for the connections that it accepts.
+    """
+    if option := getattr(socket, "TCP_QUICKACK", None):
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, option, int(at_once))
 
 
 class Wire(asyncio.Protocol):
@@ -63,7 +75,13 @@ class Wire(asyncio.Protocol):
         asyncio.get_running_loop().call_later(ENVIRONMENT_PAUSE, self._begin)
 
     def _begin(self) -> None:
+        """Read the environment, which comes in some twenty portions, at once.
+
+        Until its first portion is acknowledged the others wait and go as one (Nagle, RFC 896),
+        which spares Asterisk three quarters of the work; see :func:`acknowledge`.
+        """
         if self._transport and not self._transport.is_closing():
+            acknowledge(self._transport.get_extra_info("socket"), True)
             self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:

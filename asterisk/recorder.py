@@ -187,9 +187,8 @@ class Roll:
         with closing(self._journal.open_reader()) as connection:
             after = last_seq(connection)
         self._names = self._read()
-        async for batch in self._journal.follow(after):
-            if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
-                self._names = self._read()
+        async for _ in self._journal.follow_only(after, kinds.PEOPLE_KINDS):
+            self._names = self._read()
 
     def _read(self) -> frozenset[str]:
         with closing(self._journal.open_reader()) as connection:

@@ -146,6 +146,15 @@ def read(connection: sqlite3.Connection, after: int = 0, limit: int = 1000) -> I
     return map(_event, connection.execute(sql, (after, limit)))
 
 
+def read_kinds(
+    connection: sqlite3.Connection, after: int, newest: int, kinds: frozenset[str]
+) -> list[Event]:
+    """Events of some kinds behind ``after``, up to ``newest``, in order."""
+    marks = ", ".join("?" * len(kinds))
+    sql = f"""SELECT * FROM journal WHERE seq > ? AND seq <= ? AND kind IN ({marks}) ORDER BY seq"""
+    return [_event(row) for row in connection.execute(sql, (after, newest, *sorted(kinds)))]
+
+
 def read_call(connection: sqlite3.Connection, call: str) -> list[Event]:
     """All events of one call, in order."""
     sql = "SELECT * FROM journal WHERE id >= ? AND id < ? ORDER BY seq"

@@ -77,6 +77,25 @@ async def test_it_follows_from_any_place(path: Path) -> None:
     assert [event.seq for event in seen] == sorted(event.seq for event in seen)
 
 
+async def test_who_needs_few_kinds_gets_only_those(path: Path) -> None:
+    async with Journal(path) as journal:
+        seen: list[str] = []
+
+        async def follow() -> None:
+            only = frozenset({kinds.RANG, kinds.ENDED})
+            async for batch in journal.follow_only(0, only):
+                seen.extend(event.kind for event in batch)
+
+        await journal.append(*ANSWERED_CALL[:7])
+        task = asyncio.create_task(follow())
+        await journal.append(*ANSWERED_CALL[7:])
+        async with asyncio.timeout(5):
+            while len(seen) < 3:
+                await asyncio.sleep(0.01)
+        task.cancel()
+    assert seen == [kinds.RANG, kinds.RANG, kinds.ENDED]
+
+
 async def test_it_wakes_for_another_process(path: Path) -> None:
     async with Journal(path) as journal:
 
