@@ -1,6 +1,7 @@
 """``decroche journal check``: does the record say what Asterisk itself wrote down?"""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,6 +13,7 @@ from ..records.schema import reader
 from .control import NotRunning
 from .pbx import Pbx
 
+JUST_NOW = 2.0  # seconds that the end of a call may take to be recorded
 YOUNG = 15 * MICRO  # calls that may still be on their way into the record
 
 
@@ -68,20 +70,28 @@ def arrivals(folder: Folder, before: int) -> dict[str, int]:
 
 
 def _open(folder: Folder, pbx: Pbx | None) -> Finding:
-    with closing(reader(folder.database)) as connection:
-        open_ = [row["call"] for row in views.open_calls(connection)]
+    open_ = _open_calls(folder)
     try:
         alive = _alive(pbx) if pbx else set()
     except (NotRunning, TimeoutError):
         alive = set()
-    gone = [call for call in open_ if call not in alive]
+    gone = open_ - alive
+    end = time.monotonic() + JUST_NOW
+    while gone and alive and time.monotonic() < end:  # some have only just ended
+        time.sleep(0.1)
+        gone &= _open_calls(folder)
     return Finding(
         "no call is open that Asterisk does not have",
         f"{len(open_)} open calls with {len(alive)} channels",
-        f"{len(gone)} are gone (the first: {gone[0]}); a recorder that starts ends them"
+        f"{len(gone)} are gone (the first: {min(gone)}); a recorder that starts ends them"
         if gone
         else "",
     )
+
+
+def _open_calls(folder: Folder) -> set[str]:
+    with closing(reader(folder.database)) as connection:
+        return {row["call"] for row in views.open_calls(connection)}
 
 
 def _alive(pbx: Pbx) -> set[str]:

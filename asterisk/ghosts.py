@@ -10,11 +10,10 @@ Nobody saw them end. The end is put where it is known best:
 import asyncio
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing
 
 from ..records import kinds, views
-from ..records.changes import Row
 from ..records.events import Event
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -28,14 +27,18 @@ BOOT = re.compile(r"(\d{14})-.+")
 async def end_ghosts(session: Session, folder: Folder, journal: Journal, node: str) -> int:
     """End every such call; returns how many.
 
+    The record is read before Asterisk is asked: a call that arrives in between is no ghost.
+
     :raises AmiError: the connection is lost. Source: AMI action CoreShowChannels.
     """
+    open_ = await asyncio.to_thread(_open, journal)
     alive = {
         answer["Uniqueid"]
         for answer in await session.collect("CoreShowChannels")
         if answer.get("Event") == "CoreShowChannel"
     }
-    ends = await asyncio.to_thread(_ends, folder, journal, alive)
+    ghosts = [call for call in open_ if call not in alive]
+    ends = await asyncio.to_thread(_ends, folder, journal, ghosts)
     body = {"outcome": "interrupted"}
     events = [
         Event(
@@ -53,24 +56,28 @@ async def end_ghosts(session: Session, folder: Folder, journal: Journal, node: s
     return len(events)
 
 
-def _ends(folder: Folder, journal: Journal, alive: set[str]) -> list[tuple[str, int]]:
+def _open(journal: Journal) -> list[str]:
     with closing(journal.open_reader()) as connection:
-        ghosts = [row for row in views.open_calls(connection) if row["call"] not in alive]
-        if not ghosts:
-            return []
+        return [row["call"] for row in views.open_calls(connection)]
+
+
+def _ends(folder: Folder, journal: Journal, ghosts: Sequence[str]) -> list[tuple[str, int]]:
+    if not ghosts:
+        return []
+    with closing(journal.open_reader()) as connection:
         signs, losses = _last_signs(folder, ghosts), _losses(connection)
         found = []
-        for row in ghosts:
-            known = _last_fact(connection, row["call"])
+        for call in ghosts:
+            known = _last_fact(connection, call)
             lost = next((at for at in losses if at >= known), None)
-            found.append((row["call"], lost or max(known, signs.get(_boot(row["call"])) or 0)))
+            found.append((call, lost or max(known, signs.get(_boot(call)) or 0)))
         return found
 
 
-def _last_signs(folder: Folder, ghosts: Iterable[Row]) -> dict[str, int | None]:
+def _last_signs(folder: Folder, ghosts: Sequence[str]) -> dict[str, int | None]:
     """Start of Asterisk -> the last that it wrote down."""
     found: dict[str, int | None] = {}
-    for boot in {_boot(row["call"]) for row in ghosts}:
+    for boot in {_boot(call) for call in ghosts}:
         try:
             found[boot] = cel.last_sign(folder.cel, boot)
         except sqlite3.Error:

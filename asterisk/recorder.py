@@ -105,7 +105,7 @@ class Recorder:
                 log.error("the record cannot be read on", reason=str(error))
             else:
                 if caught.events:
-                    log.warning("Asterisk's record had more than was heard", events=caught.events)
+                    log.info("Asterisk's record had more than was heard yet", events=caught.events)
 
     async def _lost(self, reason: str) -> None:
         await self._append(kinds.PBX_LOST, {"reason": reason})

@@ -138,6 +138,61 @@ def test_asterisk_and_the_recorder_die_together(line: LiveLine) -> None:
     serves_again(line, before)
 
 
+def test_a_connection_that_is_cut_again_and_again_loses_nothing(line: LiveLine) -> None:
+    """Asterisk throws the recorder out every now and then, while people call and are answered."""
+    line.phones(*AGENTS, talk=TALK)
+    line.declare(kinds.AVAILABLE, *AGENTS)
+    callers = [
+        line.call(("bye-after", str(patience)), calls=20, rate=2) for patience in (700, 1800, 9000)
+    ]
+    cuts = 0
+    while any(caller.process.poll() is None for caller in callers):
+        line.pbx.ask(f"manager kick session {recorders_session(line)}")
+        cuts += 1
+        until(lambda: len(gaps(line)) == cuts, 5, "the recorder to be back")  # noqa: B023
+        time.sleep(0.3)
+    assert cuts >= 5
+    for caller in callers:
+        caller.succeed(5)
+    line.until_quiet(calls=60)
+    rows = line.calls()
+    assert len(rows) == 60
+    recorded = sorted((row["ended"] - row["arrived"]) / 1e6 for row in rows)
+    assert recorded == pytest.approx(lengths(callers), abs=0.2)
+    assert {row["outcome"] for row in rows} == {"answered", "abandoned"}
+    assert len(gaps(line)) >= cuts
+    holds(line)
+
+
+def recorders_session(line: LiveLine) -> str:
+    """The number by which Asterisk knows the recorder's connection."""
+    for text in line.pbx.ask("manager show connected").splitlines():
+        words = text.split()
+        if words[:1] == ["recorder"]:
+            return words[4]  # user, address, start, elapsed, file descriptor
+    raise AssertionError("the recorder is not connected")
+
+
+def test_an_asterisk_that_freezes_and_comes_back_loses_no_call(line: LiveLine) -> None:
+    line.phones("agent00", "agent01", talk=9_000)
+    line.declare(kinds.AVAILABLE, "agent00", "agent01")
+    callers = line.call(("bye-after", "60000"), calls=2, rate=10)
+    until(lambda: [row["stage"] for row in line.calls()] == ["talking"] * 2, 15, "two talks")
+    pid = line.pbx.pid()
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        lost = "SELECT count(*) AS n FROM journal WHERE kind = ?"
+        until(lambda: line.rows(lost, kinds.PBX_LOST)[0]["n"], 10, "the recorder to notice")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: gaps(line), 5, "the recorder to be back")
+    callers.succeed(60)
+    line.until_quiet(10, calls=2)
+    assert [row["outcome"] for row in line.calls()] == ["answered"] * 2
+    holds(line)
+
+
 def in_every_state(line: LiveLine, recorded: bool = True) -> tuple[int, float]:
     """Two talk, one rings, two wait, one hears the menu; then Asterisk is killed.
 
