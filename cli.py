@@ -476,11 +476,11 @@ def journal_show(context: click.Context, call: str, as_json: bool) -> None:
 @journal.command("rebuild")
 @click.pass_context
 def journal_rebuild(context: click.Context) -> None:
-    """Compute calls, offers and presence again from the journal."""
+    """Compute calls, offers, presence and the ledger again from the journal."""
     from decroche.records.rebuild import rebuild
 
     done = rebuild(folder_of(context).database, Progress("journal"))
-    click.echo(f"{done} events read; calls, offers and presence are computed again")
+    click.echo(f"{done} events read; calls, offers, presence and the ledger are computed again")
 
 
 @journal.command("check")
