@@ -11,7 +11,7 @@ import tomlkit
 
 from ..hotline import load, parse
 from ..records import people
-from ..records.folder import Folder
+from ..records.folder import Folder, write_private
 from . import control
 from .control import LONGEST_PATH, NotRunning
 from .line import LineError
@@ -56,7 +56,7 @@ def prepare(folder: Folder, examples: Path) -> None:
     fresh = text if _runs(folder) else free_ports(text)
     if not there or fresh != text:
         folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(folder.hotline, fresh)
+        write_private(folder.hotline, fresh)
 
 
 def _runs(folder: Folder) -> bool:
@@ -107,7 +107,7 @@ def staff(folder: Folder) -> None:
         members = [queue for queue in wanted if queue in queues] or list(queues)
         passwords[name] = people.add_agent(folder.database, name, label, members)
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    _replace(file, tomlkit.dumps(passwords))
+    write_private(file, tomlkit.dumps(passwords))
 
 
 def phones(folder: Folder) -> dict[str, str]:
@@ -115,13 +115,3 @@ def phones(folder: Folder) -> dict[str, str]:
     text = (street_of(folder) / "phones.toml").read_text("utf-8")
     known = {agent.name for agent in people.list_agents(folder.database)}
     return {name: word for name, word in tomllib.loads(text).items() if name in known}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step, for its owner alone."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)

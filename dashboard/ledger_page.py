@@ -111,9 +111,8 @@ def _closed_by(request: web.Request, me: str) -> str:
     """The caller of ``?after=`` whose entry I have just closed, or empty."""
     after = request.query.get("after", "")
     with closing(reader(request.app[FOLDER].database)) as connection:
-        sql = "SELECT 1 FROM ledger WHERE caller = ? AND closed_by = ? AND closed > ?"
-        values = (after, me, now() - numbers.UNDO * MICRO)
-        return after if connection.execute(sql, values).fetchone() else ""
+        entry = ledger.find(connection, after)
+    return after if entry is not None and ledger.can_reopen(entry, me) else ""
 
 
 def _read(request: web.Request, me: str) -> Ledger:
@@ -121,21 +120,15 @@ def _read(request: web.Request, me: str) -> Ledger:
     folder, hotline, at = request.app[FOLDER], request.app[HOTLINE](), now()
     with closing(reader(folder.database)) as connection:
         rows = ledger.entries(connection, SHOWN, me)
-        mine = [row for row in rows if ledger.holder(row, at) == me]
-        open_, withheld = (
-            ledger.count(connection),
-            ledger.withheld(connection, clock.midnight(at, hotline.zone)),
-        )
-    known = {row["caller"]: _number(folder.database, row, request) for row in mine}
+        mine = [row["caller"] for row in rows if ledger.holder(row, at) == me]
+        total = ledger.count(connection)
+        withheld = ledger.withheld(connection, clock.midnight(at, hotline.zone))
+    key = secrets.load(folder.secrets).number_key if mine else ""
+    known = {one: numbers.find(folder.database, one, key) or "" for one in mine}
     labels = {name: queue.label for name, queue in hotline.queues.items()}
     entries = [_entry(row, at, me, labels, known.get(row["caller"], "")) for row in rows]
     entries.sort(key=lambda entry: not entry.mine)  # what I have claimed stands on top
-    return Ledger(entries, open_, withheld)
-
-
-def _number(path: Any, row: Row, request: web.Request) -> str:
-    key = secrets.load(request.app[FOLDER].secrets).number_key
-    return numbers.find(path, row["caller"], key) or ""
+    return Ledger(entries, total, withheld)
 
 
 def _entry(row: Row, at: int, me: str, labels: dict[str, str], number: str) -> Entry:

@@ -1,5 +1,6 @@
 """Where a line keeps its things: one folder, the same in every room."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,3 +57,15 @@ class Folder:
     def queue_log(self) -> Path:
         """What Asterisk's own Queue() did, line by line."""
         return self.pbx / "log" / "queue_log"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file for its owner alone, in one step: the old one stands until this one is whole."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -23,8 +23,8 @@ REASONS = ("talked", "not-needed", "wrong-number", "other")  # that a person may
 
 OPEN = """SELECT * FROM ledger WHERE closed IS NULL
     ORDER BY claimed_by IS ? DESC, attempts DESC, first LIMIT ?"""
-WITHHELD = """SELECT count(*) FROM calls WHERE caller IS NULL AND arrived >= ?
-    AND outcome IN ('abandoned', 'refused-empty', 'overflow', 'interrupted')"""
+WITHHELD = f"""SELECT count(*) FROM calls WHERE caller IS NULL AND arrived >= ?
+    AND outcome IN ({", ".join(f"'{outcome}'" for outcome in sorted(kinds.MISSED))})"""
 
 
 class LedgerError(Exception):
@@ -122,9 +122,22 @@ def reopen(path: Path, caller: str, by: str) -> None:
     :raises LedgerError: it was not oneself, not so lately, or it is open.
     """
     with _transaction(path, caller, by) as (act, entry):
-        if entry is None or entry["closed_by"] != by or entry["closed"] < now() - UNDO * MICRO:
+        if entry is None or not can_reopen(entry, by):
             raise LedgerError("this entry is not yours to open again")
         act(kinds.OWED_REOPENED, until=now() + CLAIM * MICRO)
+
+
+def can_reopen(entry: Row, by: str) -> bool:
+    """Whether somebody closed this entry themselves, by hand, a moment ago."""
+    own = entry["closed_by"] == by and entry["reason"] != "answered"
+    return bool(own and entry["closed"] > now() - UNDO * MICRO)
+
+
+def find(connection: sqlite3.Connection, caller: str) -> Row | None:
+    """One entry, open or closed."""
+    sql = "SELECT * FROM ledger WHERE caller = ?"
+    found: Row | None = connection.execute(sql, (caller,)).fetchone()
+    return found
 
 
 @contextmanager

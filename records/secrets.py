@@ -1,12 +1,13 @@
 """secrets.toml: generated passwords and keys, readable by the owner alone."""
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import tomlkit
+
+from .folder import write_private
 
 
 class SecretsError(Exception):
@@ -55,20 +56,8 @@ def create(path: Path) -> Secrets:
         trunks.add(tomlkit.comment('provider = "the password of a trunk that registers"'))
         document["trunks"] = trunks
     if missing:
-        _write(path, tomlkit.dumps(document))
+        write_private(path, tomlkit.dumps(document))
     return load(path)
-
-
-def _write(path: Path, text: str) -> None:
-    """All or nothing: the old file stands until the new one is whole."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def load(path: Path) -> Secrets:

@@ -243,6 +243,14 @@ def test_a_closing_by_mistake_can_be_taken_back_for_a_while(
         ledger.reopen(path, HENRI, "camille")
 
 
+def test_who_was_answered_is_not_owed_again_by_a_name_that_is_alike(path: Path) -> None:
+    at = now() / MICRO
+    append(path, call(1, at - 100, HENRI), call(2, at - 50, HENRI, talk=True))
+    assert entry(path)["closed_by"] == "ana"
+    with pytest.raises(ledger.LedgerError):
+        ledger.reopen(path, HENRI, "ana")
+
+
 def test_twenty_who_claim_at_once_get_twenty_entries(path: Path) -> None:
     """Each takes the first that it can have, again and again, until none is left."""
     people = [tokens.token(f"+336{number:08}", KEY) for number in range(40)]
