@@ -251,10 +251,10 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
 
     from decroche.records.applied import Applied
     from decroche.records.journal import Journal
-    from decroche.records.secrets import load
+    from decroche.records.keys import Keys
     from decroche.records.signals import until_told
 
-    hotline, secrets = Applied(folder), load(folder.secrets)
+    hotline, secrets = Applied(folder), Keys(folder.secrets)
     network = hotline().network
     async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
         if "pbx" in parts:
@@ -275,7 +275,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             flows = Flows(folder, hotline, secrets, journal)
             tasks.create_task(flows.run(network.agi))
             told = (flows.phones, flows.device, flows.roster, flows.changed, flows.hush)
-            tasks.create_task(attend(network.ami, secrets.ami_flows, *told))
+            tasks.create_task(attend(network.ami, secrets().ami_flows, *told))
         if "dashboard" in parts:
             from decroche.dashboard.app import make_app
             from decroche.dashboard.app import serve as serve_page

@@ -34,14 +34,14 @@ MODEL = 1.0  # seconds between two looks whether another hotline is in force
 class Flows:
     """Serves the calls of one line.
 
-    :param hotline: gives the model in force.
+    :param hotline: gives the model in force. :param secrets: gives the keys in force.
     """
 
     def __init__(
         self,
         folder: Folder,
         hotline: Callable[[], Hotline],
-        secrets: Secrets,
+        secrets: Callable[[], Secrets],
         journal: Journal,
     ) -> None:
         self._folder = folder
@@ -55,9 +55,9 @@ class Flows:
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
         self._line = Line(
-            hotline(), prompts, secrets.token_key, self._knows, journal.append, keep=self._keep
+            hotline(), prompts, secrets().token_key, self._knows, journal.append, keep=self._keep
         )
-        self._number_key = secrets.number_key
+        self._secrets = secrets
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""
@@ -115,6 +115,7 @@ class Flows:
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
+        self._line.key = self._secrets().token_key
         await flow.take(channel, self._line, self._seek)
 
     async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
@@ -122,7 +123,7 @@ class Flows:
 
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
-        self.notes.gather(seal(number, caller, self._number_key))
+        self.notes.gather(seal(number, caller, self._secrets().number_key))
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None

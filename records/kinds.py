@@ -34,6 +34,10 @@ OWED_TRIED = "ledger.tried"  # caller: called, and nobody answered
 OWED_CLOSED = "ledger.closed"  # caller, reason
 OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
 
+PURGED = "privacy.purged"  # what each clock took: a number for each
+ROTATED = "privacy.rotated"  # moved: callers who are owed a call, and have a new token
+FORGOT = "privacy.forgot"  # nothing more
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(

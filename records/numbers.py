@@ -8,6 +8,7 @@ in the ledger is closed. It is opened for the one who has claimed the entry, and
 import asyncio
 import os
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -41,21 +42,35 @@ def seal(number: str, caller: str, key: str) -> Sealed:
     return Sealed(caller, nonce + text, now())
 
 
-def find(path: Path, caller: str, key: str) -> str | None:
-    """A caller's number; None when it is not kept, or was sealed under another key."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+def keep(connection: sqlite3.Connection, number: Sealed, at: int) -> None:
+    """Write a number down that was last used ``at``, unless a later one stands there."""
+    connection.execute(
+        """INSERT INTO numbers (caller, sealed, at) VALUES (?, ?, ?)
+            ON CONFLICT (caller) DO UPDATE SET at = max(at, excluded.at)""",
+        (number.caller, number.sealed, at),
+    )
 
+
+def find(path: Path, caller: str, *keys: str) -> str | None:
+    """A caller's number; None when it is not kept, or was sealed under none of the keys."""
     with closing(reader(path)) as connection:
         sql = "SELECT sealed FROM numbers WHERE caller = ?"
         row = connection.execute(sql, (caller,)).fetchone()
-    if row is None:
-        return None
-    nonce, text = row["sealed"][:NONCE], row["sealed"][NONCE:]
-    try:
-        return AESGCM(bytes.fromhex(key)).decrypt(nonce, text, caller.encode()).decode()
-    except InvalidTag:
-        return None
+    return None if row is None else unseal(row["sealed"], caller, keys)
+
+
+def unseal(sealed: bytes, caller: str, keys: Iterable[str]) -> str | None:
+    """The number behind a token, under the first of the keys that opens it."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce, text = sealed[:NONCE], sealed[NONCE:]
+    for key in keys:
+        try:
+            return AESGCM(bytes.fromhex(key)).decrypt(nonce, text, caller.encode()).decode()
+        except InvalidTag:
+            continue
+    return None
 
 
 def forget(path: Path) -> int:
