@@ -15,6 +15,7 @@ from pathlib import Path
 from ..records.folder import Folder
 from .render import Files
 
+Ask = Callable[[str], str]  # gives Asterisk a command, returns what it printed
 MODEL = "hotline.toml"
 SECRET = re.compile(r"^(\s*(?:secret|password|md5_cred)\s*=\s*).*$", re.MULTILINE)
 

@@ -161,6 +161,11 @@ def m005_ledger(db: Database) -> None:
             db.execute(index)
 
 
+def names() -> list[str]:
+    """Every step that this version knows."""
+    return [step.name for step in migrations.pending(Database(memory=True))]
+
+
 def make_projections(connection: sqlite3.Connection) -> None:
     """Create the projections' tables and indexes, empty."""
     for table, create in PROJECTIONS.items():
