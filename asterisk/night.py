@@ -28,7 +28,7 @@ async def keep_clocks(folder: Folder, hotline: Callable[[], Hotline]) -> None:
         await asyncio.sleep(LOOK)
         local = datetime.now(hotline().zone)
         try:
-            if await asyncio.to_thread(_tend, folder, is_time(local, done)):
+            if await asyncio.to_thread(tend, folder, is_time(local, done)):
                 done = local.date()
         except Exception:  # the record goes on; `decroche privacy report` says what is overdue
             log.exception("the clocks are not carried out; trying again in a minute")
@@ -39,7 +39,7 @@ def is_time(local: datetime, done: date | None) -> bool:
     return FIRST <= local.hour < LAST and local.date() != done
 
 
-def _tend(folder: Folder, night: bool) -> bool:
+def tend(folder: Folder, night: bool) -> bool:
     """Whether tonight's work is done; nothing is done while anybody is on the phone."""
     due = rotation.due(folder, now()) if night else rotation.unfinished(folder)
     if not (night or due) or quiet.calls(folder):

@@ -48,7 +48,7 @@ def purge(
             progress=progress,
         )
         if not dry_run:
-            count = numbers.forget(folder.database)
+            count = numbers.forget(folder.database, at)
             done.append(Done("numbers", "numbers of who is owed no call", 0, count))
         count = traces.purge_cel(folder, at, dry_run)
         done.append(Done("cel", "rows of Asterisk's channel event log", clocks.ASTERISK, count))

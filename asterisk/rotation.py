@@ -58,7 +58,7 @@ def unfinished(folder: Folder) -> bool:
     return secrets.load(folder.secrets).previous is not None
 
 
-def renew_keys(folder: Folder, progress: Progress = silent, grace: float = GRACE) -> Rotation:
+def renew_keys(folder: Folder, progress: Progress = silent, grace: float | None = None) -> Rotation:
     """A whole rotation, or what is left of one.
 
     :raises PrivacyError: a call is up, another rotation is under way.
@@ -67,7 +67,7 @@ def renew_keys(folder: Folder, progress: Progress = silent, grace: float = GRACE
     with only_one(folder.root, "privacy") as alone:
         if not alone:
             raise PrivacyError("another rotation or erasure is under way; try again in a moment")
-        *_, last = steps(folder, progress, grace)
+        *_, last = steps(folder, progress, GRACE if grace is None else grace)
     return last
 
 

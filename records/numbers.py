@@ -73,8 +73,10 @@ def unseal(sealed: bytes, caller: str, keys: Iterable[str]) -> str | None:
     return None
 
 
-def forget(path: Path) -> int:
+def forget(path: Path, at: int | None = None) -> int:
     """Delete the numbers of all to whom nobody owes a call; returns how many.
+
+    :param at: as of when (microseconds UTC), by default now.
 
     One whose entry was closed by a person is kept for UNDO seconds: it may be opened again.
 
@@ -88,7 +90,7 @@ def forget(path: Path) -> int:
                     OR (closed_by IS NOT NULL AND reason <> 'answered' AND closed > ?))
                 AND caller NOT IN
                     (SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL)""",
-            (now() - UNDO * MICRO,),
+            ((now() if at is None else at) - UNDO * MICRO,),
         ).rowcount
 
 
