@@ -152,7 +152,7 @@ def purge_logs(folder: Folder, at: int, dry_run: bool = False) -> int:
     """
     live = [path for path in logs(folder) if path.name in ("queue_log", "messages.log")]
     due = any(begins(path) <= clocks.before(at, 1) for path in live)
-    if due and not dry_run and _queue_log_is_read(folder) and not quiet.channels(folder):
+    if due and not dry_run and queue_log_is_read(folder) and not quiet.channels(folder):
         _rotate(folder, live)
     gone = [
         path
@@ -164,7 +164,8 @@ def purge_logs(folder: Folder, at: int, dry_run: bool = False) -> int:
     return len(gone)
 
 
-def _queue_log_is_read(folder: Folder) -> bool:
+def queue_log_is_read(folder: Folder) -> bool:
+    """Whether the recorder has read it to its end: then it may be rotated."""
     try:
         found = folder.queue_log.stat()
     except FileNotFoundError:
