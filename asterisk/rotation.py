@@ -109,6 +109,7 @@ def _rekey(folder: Folder, found: Secrets) -> None:
         if old in files.get(DIALPLAN, ""):
             files[DIALPLAN] = files[DIALPLAN].replace(old, new)
             settings.switch(folder, files, _ask(folder))
+        settings.sweep(folder)
 
 
 def _ask(folder: Folder) -> settings.Ask | None:

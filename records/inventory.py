@@ -54,7 +54,7 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         "events of calls, with their callers' tokens",
         clocks.TOKEN,
         f"""SELECT min(c.ended) FROM calls c LEFT JOIN ledger l USING (caller) WHERE caller
-            IS NOT NULL AND (l.first IS NULL OR l.closed <= :now - {DAY})""",
+            <> '' AND (l.first IS NULL OR l.closed <= :now - {DAY})""",
     ),
     (
         "journal",

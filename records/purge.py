@@ -42,7 +42,7 @@ TOKENS = """
     FROM journal j
     LEFT JOIN calls c ON c.call = j.call
     LEFT JOIN ledger l ON l.caller = json_extract(j.body, '$.caller')
-    WHERE instr(j.body, '"caller":"')
+    WHERE instr(j.body, '"caller":"') AND NOT instr(j.body, '"caller":""')
         AND (l.caller IS NULL OR l.closed <= :today)
         AND CASE
             WHEN c.call IS NULL THEN coalesce(l.closed, j.at) <= :before AND j.at <= :before

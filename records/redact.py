@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from .changes import Row
 
-GONE = "purged"  # stands in an id where the token stood
+GONE = "purged"  # stands in an id where the token stood; in a body, nothing stands there
 CARRIERS = """SELECT seq, id, at, kind, call, json_extract(body, '$.caller') AS caller
     FROM journal WHERE instr(body, '"caller":"') ORDER BY seq"""
 
@@ -26,12 +26,14 @@ def carriers(connection: sqlite3.Connection, callers: Iterable[str]) -> list[Row
 def redact(connection: sqlite3.Connection, events: Iterable[Row]) -> None:
     """Take the caller out of facts about calls; delete what is about nothing but the caller.
 
+    An empty caller stays, so that who was known once is not counted as withheld.
+
     The journal's newest event must not be among them: places in it are never given twice.
     """
     for event in events:
         if event["kind"].startswith("call."):
             id = event["id"].replace(event["caller"], GONE)
-            _change(connection, event, id, "json_remove", ())
+            _change(connection, event, id, "")
         else:
             connection.execute("DELETE FROM journal WHERE seq = ?", (event["seq"],))
 
@@ -40,17 +42,11 @@ def rename(connection: sqlite3.Connection, names: Mapping[str, str]) -> None:
     """Give callers new tokens: old -> new."""
     for event in carriers(connection, names):
         name = names[event["caller"]]
-        _change(connection, event, event["id"].replace(event["caller"], name), "json_set", (name,))
+        _change(connection, event, event["id"].replace(event["caller"], name), name)
 
 
-def _change(
-    connection: sqlite3.Connection, event: Row, id: str, how: str, values: tuple[str, ...]
-) -> None:
+def _change(connection: sqlite3.Connection, event: Row, id: str, name: str) -> None:
     """What then says the same as another event goes: the same fact is there once."""
-    marks = ", ?" * len(values)
-    done = connection.execute(
-        f"UPDATE OR IGNORE journal SET body = {how}(body, '$.caller'{marks}), id = ? WHERE seq = ?",
-        (*values, id, event["seq"]),
-    )
-    if not done.rowcount:
+    sql = "UPDATE OR IGNORE journal SET body = json_set(body, '$.caller', ?), id = ? WHERE seq = ?"
+    if not connection.execute(sql, (name, id, event["seq"])).rowcount:
         connection.execute("DELETE FROM journal WHERE seq = ?", (event["seq"],))

@@ -24,7 +24,7 @@ PROJECTIONS = {
             number INTEGER UNIQUE,       -- what people call it: 1, 2, 3 ...
             trunk TEXT NOT NULL,
             did TEXT NOT NULL,
-            caller TEXT,                 -- token of the number; NULL when withheld
+            caller TEXT,                 -- token of the number; NULL when withheld, '' when purged
             stage TEXT NOT NULL,         -- greeting, menu, waiting, ringing, talking, ended
             since INTEGER NOT NULL,      -- microseconds UTC, as all instants here
             arrived INTEGER NOT NULL,
