@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import sqlite3
 from contextlib import closing
 from datetime import date, datetime
@@ -298,6 +299,15 @@ def test_what_a_killed_command_left_goes(folder: Folder) -> None:
             os.utime(folder.root / name, (1, 1))
     assert {d.clock: d.count for d in privacy.purge(folder, now())}["replaced"] == 3
     assert [path.name for path in folder.root.glob(".*-*")] == [".restore-new"]
+
+
+def test_the_clocks_are_told_as_they_are() -> None:
+    page = (CONFIGS.parent / "docs" / "privacy.md").read_text("utf-8")
+    table = page.split("## The clocks")[1].split("\n## ")[0]
+    told = sorted(int(days) for days in re.findall(r"^\| .* \| (\d+) \|", table, re.MULTILINE))
+    names = "TOKEN OWED CALLS AGENTS AUDIT ASTERISK KEYS ERASURES REPLACED".split()
+    assert told == sorted(getattr(clocks, name) for name in names)
+    assert f"older than {clocks.BACKUPS} days" in table
 
 
 # At night.
