@@ -50,6 +50,7 @@ def purge(
         if not dry_run:
             count = numbers.forget(folder.database, at)
             done.append(Done("numbers", "numbers of who is owed no call", 0, count))
+            traces.forget(folder, erasures.until(folder.erasures), secrets.load(folder.secrets))
         count = traces.purge_cel(folder, at, dry_run)
         done.append(Done("cel", "rows of Asterisk's channel event log", clocks.ASTERISK, count))
         count = traces.purge_logs(folder, at, dry_run)
@@ -69,7 +70,7 @@ def _replaced(folder: Folder, before: int, dry_run: bool) -> int:
     if folder.replaced.exists():
         found += [p for p in folder.replaced.iterdir() if p.stat().st_mtime * MICRO <= before]
     for path in () if dry_run else found:
-        shutil.rmtree(path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return len(found)
 
 
@@ -100,7 +101,7 @@ def forget(folder: Folder, number: str, progress: Progress = silent) -> int:
     with _alone(folder):
         keys = secrets.load(folder.secrets)
         gone = room.forget(folder, person.tokens(number, keys), progress)
-        return gone + traces.forget(folder, number, keys.fallback_keys)
+        return gone + traces.forget(folder, erasures.until(folder.erasures), keys)
 
 
 def report(folder: Folder, at: int) -> Iterator[Holding]:

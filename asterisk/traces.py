@@ -9,7 +9,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from pathlib import Path
 from ..records import clocks, cursors, dialplan
 from ..records.events import MICRO
 from ..records.folder import Folder
-from ..records.tokens import number_of
+from ..records.secrets import Secrets
+from ..records.tokens import number_of, token
 from . import cel, control, quiet
 from .catchup import CEL, QUEUE_LOG
 from .control import NotRunning
@@ -52,31 +53,40 @@ def purge_cel(folder: Folder, at: int, dry_run: bool = False) -> int:
         return gone
 
 
-def forget(folder: Folder, number: str, keys: tuple[str, ...]) -> int:
-    """Delete the rows in which the fallback has kept this E.164 number; returns how many.
+def forget(folder: Folder, until: Mapping[str, int], keys: Secrets) -> int:
+    """Delete the rows in which the fallback has kept the number of one of these callers.
+
+    :param until: token -> the instant (microseconds UTC) up to which; what came later stays.
+    :returns: how many rows.
 
     :raises sqlite3.Error: the file cannot be read or stays locked.
     """
     with _opened(folder) as connection:
         if connection is None:
             return 0
-        places = [place for place, one in _sealed(connection, keys) if one == number]
+        places = [
+            place
+            for place, at, number in _sealed(connection, keys.fallback_keys)
+            if any(at <= until.get(token(number, key), 0) for key in keys.token_keys)
+        ]
         for place in places:
             connection.execute("DELETE FROM cel WHERE rowid = ?", (place,))
-        _empty_log(connection)
+        if places:
+            _empty_log(connection)
         return len(places)
 
 
 def _sealed(
     connection: sqlite3.Connection, keys: tuple[str, ...]
-) -> Iterator[tuple[int, str | None]]:
-    """(row, number) of all that the fallback has kept."""
-    sql = "SELECT rowid, extra FROM cel WHERE eventtype = ?"
-    for place, extra in connection.execute(sql, (dialplan.SEALED,)).fetchall():
+) -> Iterator[tuple[int, int, str]]:
+    """(row, its time, E.164 number) of all that the fallback has kept."""
+    sql = "SELECT rowid, CAST(eventtime AS REAL), extra FROM cel WHERE eventtype = ?"
+    for place, at, extra in connection.execute(sql, (dialplan.SEALED,)).fetchall():
         text = extra_of(Record(dialplan.SEALED, 0, "", "", "", "", str(extra)))
-        for key in keys:
-            if found := unseal(text, key):
-                yield place, number_of(f"sip:{found}@fallback")
+        found = (unseal(text, key) for key in keys)
+        digits = next((one for one in found if one is not None), None)
+        if digits and (number := number_of(f"sip:{digits}@fallback")):
+            yield place, round(at * MICRO), number
 
 
 def unread(folder: Folder) -> int:
@@ -89,11 +99,14 @@ def unread(folder: Folder) -> int:
 
 
 def oldest(folder: Folder) -> int | None:
-    """The time of the oldest row of the channel event log, microseconds UTC."""
+    """The time of the oldest row of the channel event log (microseconds UTC) but for the last one,
+    which marks the reader's place.
+    """
     with _opened(folder) as connection:
         if connection is None:
             return None
-        sql = "SELECT CAST(eventtime AS REAL) FROM cel ORDER BY rowid LIMIT 1"
+        sql = """SELECT CAST(eventtime AS REAL) FROM cel
+            WHERE rowid < (SELECT max(rowid) FROM cel) ORDER BY rowid LIMIT 1"""
         found = connection.execute(sql).fetchone()
     return None if found is None else round(found[0] * MICRO)
 

@@ -61,24 +61,26 @@ def shorten(path: Path, before: int) -> int:
     return len(found) - len(kept)
 
 
-def replay(connection: sqlite3.Connection, path: Path) -> int:
-    """Erase what is known of everybody in the file; see :func:`erase`."""
-    until: dict[str, int] = {}
+def until(path: Path) -> dict[str, int]:
+    """Token -> the instant (microseconds UTC) up to which it is to be known no more."""
+    found: dict[str, int] = {}
     for one in read(path):
-        until[one.caller] = max(one.at, until.get(one.caller, 0))
-    return erase(connection, until)
+        found[one.caller] = max(one.at, found.get(one.caller, 0))
+    return found
 
 
-def erase(connection: sqlite3.Connection, until: Mapping[str, int]) -> int:
+def erase(connection: sqlite3.Connection, forgotten: Mapping[str, int]) -> int:
     """Take callers out of the journal and their numbers away, inside a transaction.
 
-    :param until: token -> the instant (microseconds UTC) up to which; what came later stays.
+    :param forgotten: as :func:`until` gives them; what came later stays.
     :returns: how many facts and numbers it concerned. The projections are for the caller.
     """
     events = [
-        event for event in carriers(connection, until) if event["at"] <= until[event["caller"]]
+        event
+        for event in carriers(connection, forgotten)
+        if event["at"] <= forgotten[event["caller"]]
     ]
     redact(connection, events)
     sql = "DELETE FROM numbers WHERE caller = ? AND at <= ?"
-    gone = sum(connection.execute(sql, one).rowcount for one in until.items())
+    gone = sum(connection.execute(sql, one).rowcount for one in forgotten.items())
     return len(events) + gone

@@ -118,7 +118,7 @@ def _carry_out(
 ) -> Iterator[Done]:
     connection = store.connection
     if forgotten is not None:
-        count = erasures.replay(connection, forgotten)
+        count = erasures.erase(connection, erasures.until(forgotten))
         yield Done("erasures", "facts about who was forgotten", 0, count)
     yield Done("owed", "entries of the ledger expired", clocks.OWED, _expire(store, at))
     count = _tokens(connection, before(at, clocks.TOKEN), before(at, 1))

@@ -17,7 +17,17 @@ from decroche.asterisk import line, night, privacy, traces
 from decroche.cli import main
 from decroche.dashboard import accounts
 from decroche.kb import schema as sheets
-from decroche.records import clocks, cursors, dialplan, inventory, kinds, numbers, secrets, tokens
+from decroche.records import (
+    clocks,
+    cursors,
+    dialplan,
+    erasures,
+    inventory,
+    kinds,
+    numbers,
+    secrets,
+    tokens,
+)
 from decroche.records.clocks import DAY
 from decroche.records.events import MICRO, Event, instant, now
 from decroche.records.folder import Folder
@@ -185,6 +195,15 @@ def test_who_calls_again_is_known_again(folder: Folder) -> None:
     assert "1 calls; the number is kept" in done(folder, "privacy", "show", HENRI)
 
 
+def test_a_forgetting_that_was_cut_short_is_finished_by_the_next_purge(folder: Folder) -> None:
+    """It was noted, and the machine died."""
+    key = secrets.load(folder.secrets).token_key
+    erasures.note(folder.erasures, [tokens.token(HENRI, key)], now())
+    done(folder, "purge")
+    assert "0 calls; the number itself is not kept" in done(folder, "privacy", "show", HENRI)
+    assert [row[0] for row in rows(folder.cel, "SELECT count(*) FROM cel")] == [1]
+
+
 def test_it_is_forgotten_in_what_a_restore_has_put_aside(folder: Folder) -> None:
     file = folder.backups / "old.tar.gz"
     done(folder, "backup", str(file))
@@ -215,7 +234,7 @@ def test_rows_of_the_channel_event_log_live_for_a_week(folder: Folder) -> None:
     assert rows(folder.cel, "SELECT extra FROM cel") == [("new",)]
     assert traces.purge_cel(folder, now() + 20 * DAY) == 0  # the place of the reader stays
     assert b"00499" not in folder.cel.read_bytes()
-    assert abs((traces.oldest(folder) or 0) - now()) < 60 * MICRO
+    assert traces.oldest(folder) is None
 
 
 def test_log_files_are_rotated_and_deleted_in_time(folder: Folder) -> None:
@@ -263,7 +282,6 @@ def test_the_report_complains_of_what_is_overdue(folder: Folder) -> None:
     assert "OVERDUE" not in done(folder, "privacy", "report")
     call(folder, HENRI, "b-7", 100)
     call(folder, MARIE, "b-8", 0.4)
-    write_cel(folder, ("CHAN_START", now() / MICRO, ""))
     found = run(folder, "privacy", "report")
     assert found.exit_code == 0  # a call is owed
     late = now() + 95 * DAY
@@ -288,7 +306,7 @@ def test_after_a_purge_nothing_is_overdue(folder: Folder) -> None:
         privacy.purge(folder, at)
         privacy.purge(folder, at)
         overdue = {one.where for one in privacy.report(folder, at) if one.overdue(at)}
-        assert overdue <= {"secrets.toml", "pbx/log/master.db"}  # the row of the reader's place
+        assert overdue <= {"secrets.toml"}
 
 
 def test_what_a_killed_command_left_goes(folder: Folder) -> None:
