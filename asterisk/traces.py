@@ -62,7 +62,7 @@ def forget(folder: Folder, until: Mapping[str, int], keys: Secrets) -> int:
     :raises sqlite3.Error: the file cannot be read or stays locked.
     """
     with _opened(folder) as connection:
-        if connection is None:
+        if connection is None or not until:
             return 0
         places = [
             place

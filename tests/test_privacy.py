@@ -163,11 +163,23 @@ def test_forgetting_asks_first(folder: Folder) -> None:
     assert not folder.erasures.exists()
 
 
+def leave_behind(path: Path, text: str) -> None:
+    """Something that an SQLite which does not overwrite has deleted: it stays in a free page."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("CREATE TABLE once (it TEXT)")
+        connection.executemany("INSERT INTO once VALUES (?)", [(text * 20,)] * 50)
+        connection.execute("DROP TABLE once")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert text.encode() in path.read_bytes()
+
+
 def test_of_who_is_forgotten_nothing_is_left(folder: Folder) -> None:
     keys = secrets.load(folder.secrets)
     caller = tokens.token(HENRI, keys.token_key)
     ((kept,),) = rows(folder.database, "SELECT sealed FROM numbers WHERE caller = ?", caller)
     assert isinstance(kept, bytes) and kept in folder.database.read_bytes()
+    leave_behind(folder.database, f"{caller} {caller}")
     said = done(folder, "privacy", "forget", "0655443322", "--yes")
     assert "forgotten: 5 facts, numbers and records" in said
     for path in folder.root.rglob("*"):

@@ -167,6 +167,30 @@ def test_killed_at_any_moment_it_is_finished_later(folder: Folder) -> None:
     assert_rotated(folder, old)
 
 
+def test_what_a_killed_switch_has_left_goes(folder: Folder) -> None:
+    old = secrets.load(folder.secrets)
+    begun = steps(folder, grace=0)
+    next(begun), next(begun)  # killed when the dialplan had its new key
+    del begun
+    left = folder.pbx / "etc.9"
+    left.mkdir()
+    (left / "extensions.conf").write_text(f"AES_ENCRYPT({old.fallback_key},n)\n", "utf-8")
+    renew_keys(folder, grace=0)
+    assert_rotated(folder, old)
+
+
+def test_the_file_that_held_the_old_keys_is_overwritten(folder: Folder) -> None:
+    """Seen by somebody who had it open; so is a disk that is searched afterwards."""
+    *begun, _ = steps(folder, grace=0)
+    assert begun
+    next(steps(folder, grace=0))
+    with open(folder.secrets, "rb") as held:
+        assert b"[previous]" in held.read()
+        renew_keys(folder, grace=0)
+        held.seek(0)
+        assert not held.read().strip(b"\0")
+
+
 def test_who_is_written_down_late_under_the_old_key_is_not_lost(folder: Folder) -> None:
     old = secrets.load(folder.secrets)
     caller = tokens.token(HENRI, old.token_key)
