@@ -17,7 +17,7 @@ from . import privacy, quiet, rotation
 
 log = structlog.get_logger(__name__)
 
-LOOK = 60.0  # seconds
+LOOK = 15.0  # seconds between two looks whether it is time
 FIRST, LAST = 2, 5  # o'clock; the last hour is not included
 
 
@@ -31,7 +31,7 @@ async def keep_clocks(folder: Folder, hotline: Callable[[], Hotline]) -> None:
             if await asyncio.to_thread(tend, folder, is_time(local, done)):
                 done = local.date()
         except Exception:  # the record goes on; `decroche privacy report` says what is overdue
-            log.exception("the clocks are not carried out; trying again in a minute")
+            log.exception("the clocks are not carried out; trying again")
 
 
 def is_time(local: datetime, done: date | None) -> bool:

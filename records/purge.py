@@ -27,7 +27,7 @@ from .store import Store, insert_at
 
 # The figures of a local day as one event, computed before the day's calls leave the journal. It
 # takes the place of the day's last arrival, so that what is numbered after it is numbered on.
-KeepDay = Callable[[sqlite3.Connection, date], Event]
+KeepDay = Callable[[sqlite3.Connection, date, tzinfo], Event]
 
 # Wired to records/days.py by whoever has it: without it calls stay where they are.
 KEEP_DAY: KeepDay | None = None
@@ -158,7 +158,7 @@ def _calls(
     if keep_day is None:
         return 0
     return sum(
-        _day(connection, day, begin, end, keep_day)
+        _day(connection, day, begin, end, zone, keep_day)
         for day, begin, end in _days(connection, limit, zone)
     )
 
@@ -186,7 +186,7 @@ def _day(connection: sqlite3.Connection, day: date, begin: int, end: int, keep_d
     unfinished = f"SELECT count(*) FROM ({inside} AND ended IS NULL)"
     if connection.execute(unfinished, (begin, end)).fetchone()[0]:
         return 0
-    figures = keep_day(connection, day)
+    figures = keep_day(connection, day, zone)
     connection.execute(f"DELETE FROM journal WHERE call IN ({inside})", (begin, end))
     insert_at(connection, figures, place)
     return int(calls)

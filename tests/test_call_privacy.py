@@ -248,6 +248,25 @@ def test_an_entry_of_before_is_closed_by_an_answer_after_new_keys(open_line: Ope
     assert rebuild.projections(folder.database) == live
 
 
+def test_what_was_begun_is_finished_by_the_services(open_line: Open) -> None:
+    """A rotation that died after its first step, and a call that the fallback took before it."""
+    line = open_line(LINE, {"ana": ["visio"]}).start()
+    line.call(("bye-after", "600"), user=CALLERS[8]).succeed(20)
+    line.until_quiet(calls=1)
+    line.stop_services()
+    old, folder = secrets.load(line.folder.secrets), line.folder
+    line.call(("bye-after", "1500"), user=CALLERS[9]).succeed(20)  # under the old key
+    until(lambda: not line.channels(), 5, "no channel left")
+    next(rotation.steps(folder))
+    assert rotation.renew_keys(folder, grace=0).unread == 1
+    assert secrets.load(folder.secrets).fallback_keys[1] == old.fallback_key
+    line.serve("recorder")
+    until(lambda: not rotation.unfinished(folder), 60, "the recorder to finish it")
+    assert entries(line).keys() == {CALLERS[8], CALLERS[9]}
+    assert old.fallback_key not in settings.current(folder)["extensions.conf"]
+    assert_whole(line)
+
+
 def test_a_backup_under_calls_adds_up(open_line: Open, tmp_path: Path) -> None:
     """While twenty calls a second run, and Asterisk goes on writing; then a purge, too."""
     line = open_line(LINE, {f"a{n}": ["visio"] for n in range(4)}).start()

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -243,11 +243,9 @@ def test_what_single_agents_did_is_kept_for_half_a_year(path: Path) -> None:
     assert [row["kind"] for row in declared] == [kinds.ADDED, kinds.AWAY]
 
 
-def keep(connection: sqlite3.Connection, day: date) -> Event:
+def keep(connection: sqlite3.Connection, day: date, zone: tzinfo) -> Event:
     """The figures of a day, as somebody else computes them."""
-    begin, end = (
-        purge.midnight(one, PARIS) for one in (day, date.fromordinal(day.toordinal() + 1))
-    )
+    begin, end = (purge.midnight(one, zone) for one in (day, date.fromordinal(day.toordinal() + 1)))
     sql = "SELECT count(*), max(number) FROM calls WHERE arrived >= ? AND arrived < ?"
     number, last = connection.execute(sql, (begin, end)).fetchone()
     body = {"calls": number, "last": last}

@@ -3,25 +3,42 @@
 import multiprocessing
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from decroche.asterisk import line, privacy, rotation, settings
 from decroche.asterisk.rotation import PrivacyError, renew_keys, steps
-from decroche.records import clocks, cursors, dialplan, kinds, ledger, numbers, secrets, tokens
+from decroche.records import (
+    clocks,
+    cursors,
+    dialplan,
+    kinds,
+    ledger,
+    numbers,
+    schema,
+    secrets,
+    tokens,
+)
 from decroche.records.clocks import DAY
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.keys import Keys
 from decroche.records.rebuild import projections, rebuild
+from decroche.records.rotate import move
 from decroche.records.schema import reader
 from decroche.records.store import Store
+
+from .test_purge import Act, Call
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 HENRI, MARIE, OTHER = "+33611111111", "+33622222222", "+33633333333"
@@ -119,6 +136,70 @@ def test_who_is_owed_a_call_moves_over(folder: Folder) -> None:
     call(folder, HENRI, "b-5", talk=True)
     assert owed(folder) == {MARIE: (1, 0)}
 
+
+# A story, told with and without new keys in the middle of it.
+
+NUMBERS = [f"+3365544000{n}" for n in range(3)]
+SECRETS = secrets.Secrets(
+    token_key="11" * 32, number_key="22" * 32, fallback_key="3" * 16, ami_recorder="", ami_flows=""
+)
+RENEWED = secrets.Secrets(
+    token_key="44" * 32,
+    number_key="55" * 32,
+    fallback_key="6" * 16,
+    ami_recorder="",
+    ami_flows="",
+    previous=secrets.Former(
+        token_key=SECRETS.token_key,
+        number_key=SECRETS.number_key,
+        fallback_key=SECRETS.fallback_key,
+    ),
+)
+ACTS = (kinds.OWED_CLAIMED, kinds.OWED_TRIED, kinds.OWED_RELEASED, kinds.OWED_CLOSED)
+HOWS = st.sampled_from(["talk", "abandoned", "overflow", "closed", *ACTS])
+STORIES = st.lists(st.tuples(HOWS, st.sampled_from(NUMBERS)), max_size=14)
+
+
+def tell(path: Path, story: Sequence[tuple[str, str]], keys: secrets.Secrets, begin: int) -> None:
+    """A minute for each; ``begin``: how many have gone before."""
+    store = Store(path)
+    for index, (how, number) in enumerate(story, begin):
+        caller = tokens.token(number, keys.token_key)
+        days = 1 - index / 1440
+        one = Act(days, how, caller) if how in ACTS else Call(days, caller, how, 20)
+        store.append([numbers.seal(number, caller, keys.number_key), *one.events(index)])
+    store.close()
+
+
+def told(path: Path, keys: secrets.Secrets) -> dict[str, dict[str, Any]]:
+    """Number -> its open entry, without its token."""
+    names = {tokens.token(number, keys.token_key): number for number in NUMBERS}
+    with closing(reader(path)) as connection:
+        found = {names[row["caller"]]: dict(row) for row in ledger.entries(connection)}
+    return {number: row | {"caller": ""} for number, row in found.items()}
+
+
+@settings_of(max_examples=80)
+@given(STORIES, STORIES)
+def test_new_keys_change_nothing_but_names(
+    first: list[tuple[str, str]], second: list[tuple[str, str]]
+) -> None:
+    with TemporaryDirectory() as folder:
+        plain, renewed = Path(folder, "plain.db"), Path(folder, "renewed.db")
+        for path in (plain, renewed):
+            schema.prepare(path)
+            tell(path, first, SECRETS, 0)
+        numbers.forget(renewed)
+        move(renewed, RENEWED)
+        tell(plain, second, SECRETS, len(first))
+        tell(renewed, second, RENEWED, len(first))
+        assert told(renewed, RENEWED) == told(plain, SECRETS)
+        live = projections(renewed)
+        rebuild(renewed)
+        assert projections(renewed) == live
+
+
+# Whatever dies.
 
 STEPS = 4
 
