@@ -29,7 +29,7 @@ from .store import Store, insert_at
 # takes the place of the day's last arrival, so that what is numbered after it is numbered on.
 KeepDay = Callable[[sqlite3.Connection, date, tzinfo], Event]
 
-# Wired to records/days.py by whoever has it: without it calls stay where they are.
+# THE place to wire what keeps the figures (records/days.py): without it calls stay as they are.
 KEEP_DAY: KeepDay | None = None
 
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
@@ -157,20 +157,16 @@ def _calls(
 ) -> int:
     if keep_day is None:
         return 0
-    return sum(
-        _day(connection, day, begin, end, zone, keep_day)
-        for day, begin, end in _days(connection, limit, zone)
-    )
+    return sum(_day(connection, day, zone, keep_day) for day in _days(connection, limit, zone))
 
 
-def _days(connection: sqlite3.Connection, limit: int, zone: tzinfo) -> list[tuple[date, int, int]]:
-    """The local days that ended before ``limit`` and still have calls, each with its instants."""
+def _days(connection: sqlite3.Connection, limit: int, zone: tzinfo) -> list[date]:
+    """The local days that ended before ``limit`` and still have calls."""
     sql = "SELECT arrived FROM calls WHERE arrived < ? ORDER BY arrived"
     days = dict.fromkeys(
         instant(row[0]).astimezone(zone).date() for row in connection.execute(sql, (limit,))
     )
-    bounds = [(day, midnight(day, zone), midnight(day + timedelta(1), zone)) for day in days]
-    return [found for found in bounds if found[2] <= limit]
+    return [day for day in days if midnight(day + timedelta(1), zone) <= limit]
 
 
 def midnight(day: date, zone: tzinfo) -> int:
@@ -178,8 +174,9 @@ def midnight(day: date, zone: tzinfo) -> int:
     return int(datetime.combine(day, time(), zone).timestamp()) * MICRO
 
 
-def _day(connection: sqlite3.Connection, day: date, begin: int, end: int, keep_day: KeepDay) -> int:
+def _day(connection: sqlite3.Connection, day: date, zone: tzinfo, keep_day: KeepDay) -> int:
     """One day's calls go, and its figures take their place; a day with an open call waits."""
+    begin, end = midnight(day, zone), midnight(day + timedelta(1), zone)
     inside = "SELECT call FROM calls WHERE arrived >= ? AND arrived < ?"
     found = f"SELECT count(*), max(seq) FROM journal WHERE kind = ? AND call IN ({inside})"
     calls, place = connection.execute(found, (kinds.ARRIVED, begin, end)).fetchone()
