@@ -13,8 +13,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta
+from itertools import takewhile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -23,15 +25,17 @@ from .clocks import before
 from .events import MICRO, Event, instant, now
 from .rebuild import Progress, recompute, silent
 from .redact import redact
-from .store import Store, insert_at
+from .store import Store
 
-# The figures of a local day as one event, computed before the day's calls leave the journal. It
-# takes the place of the day's last arrival, so that what is numbered after it is numbered on.
-KeepDay = Callable[[sqlite3.Connection, date, tzinfo], Event]
+# The figures of a local day as one event, computed before the day's calls leave the journal.
+KeepDay = Callable[[sqlite3.Connection, date, ZoneInfo], Event]
 
 # THE place to wire what keeps the figures (records/days.py): without it calls stay as they are.
 KEEP_DAY: KeepDay | None = None
 
+# The number of the first call that arrived from an instant on, or the one behind the last.
+FIRST_KEPT = """SELECT coalesce((SELECT min(number) FROM calls WHERE arrived >= ?), max(number) + 1)
+    FROM calls"""
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
 
@@ -65,7 +69,7 @@ class Done:
 def purge(
     path: Path,
     at: int,
-    zone: tzinfo,
+    zone: ZoneInfo,
     *,
     forgotten: Path | None = None,
     dry_run: bool = False,
@@ -114,7 +118,7 @@ def _say(store: Store, at: int) -> str:
 
 
 def _carry_out(
-    store: Store, at: int, zone: tzinfo, forgotten: Path | None, keep_day: KeepDay | None
+    store: Store, at: int, zone: ZoneInfo, forgotten: Path | None, keep_day: KeepDay | None
 ) -> Iterator[Done]:
     connection = store.connection
     if forgotten is not None:
@@ -123,7 +127,7 @@ def _carry_out(
     yield Done("owed", "entries of the ledger expired", clocks.OWED, _expire(store, at))
     count = _tokens(connection, before(at, clocks.TOKEN), before(at, 1))
     yield Done("tokens", "facts without their caller's token", clocks.TOKEN, count)
-    count = _calls(connection, before(at, clocks.CALLS), zone, keep_day)
+    count = _calls(store, before(at, clocks.CALLS), zone, keep_day)
     yield Done("calls", "calls that are figures only", clocks.CALLS, count)
     count = _agents(connection, before(at, clocks.AGENTS))
     yield Done("agents", "facts about single agents", clocks.AGENTS, count)
@@ -152,41 +156,35 @@ def _tokens(connection: sqlite3.Connection, limit: int, today: int) -> int:
     return len(events)
 
 
-def _calls(
-    connection: sqlite3.Connection, limit: int, zone: tzinfo, keep_day: KeepDay | None
-) -> int:
-    if keep_day is None:
+def _calls(store: Store, limit: int, zone: ZoneInfo, keep_day: KeepDay | None) -> int:
+    """Whole days, each counted before any of its calls goes; and from the first call on, without
+    a gap in their numbers, so that a rebuild knows how many there have been.
+    """
+    if keep_day is None or not (days := _days(store.connection, limit, zone)):
         return 0
-    return sum(_day(connection, day, zone, keep_day) for day in _days(connection, limit, zone))
+    for day in days:
+        store.add(keep_day(store.connection, day, zone))
+    end = midnight(days[-1] + timedelta(1), zone)
+    gone = f"SELECT call FROM calls WHERE number < ({FIRST_KEPT})"
+    count = store.connection.execute(f"SELECT count(*) FROM ({gone})", (end,)).fetchone()[0]
+    store.connection.execute(f"DELETE FROM journal WHERE call IN ({gone})", (end,))
+    return int(count)
 
 
-def _days(connection: sqlite3.Connection, limit: int, zone: tzinfo) -> list[date]:
-    """The local days that ended before ``limit`` and still have calls."""
-    sql = "SELECT arrived FROM calls WHERE arrived < ? ORDER BY arrived"
-    days = dict.fromkeys(
-        instant(row[0]).astimezone(zone).date() for row in connection.execute(sql, (limit,))
-    )
-    return [day for day in days if midnight(day + timedelta(1), zone) <= limit]
+def _days(connection: sqlite3.Connection, limit: int, zone: ZoneInfo) -> list[date]:
+    """The local days that ended before ``limit`` and still have calls, up to one that goes on."""
+    sql = "SELECT arrived, ended FROM calls WHERE arrived < ? ORDER BY arrived"
+    days: dict[date, bool] = {}
+    for arrived, ended in connection.execute(sql, (limit,)):
+        day = instant(arrived).astimezone(zone).date()
+        days[day] = days.get(day, True) and ended is not None
+    whole = (day for day in days if midnight(day + timedelta(1), zone) <= limit)
+    return list(takewhile(days.__getitem__, whole))
 
 
-def midnight(day: date, zone: tzinfo) -> int:
+def midnight(day: date, zone: ZoneInfo) -> int:
     """When a local day begins, microseconds UTC."""
     return int(datetime.combine(day, time(), zone).timestamp()) * MICRO
-
-
-def _day(connection: sqlite3.Connection, day: date, zone: tzinfo, keep_day: KeepDay) -> int:
-    """One day's calls go, and its figures take their place; a day with an open call waits."""
-    begin, end = midnight(day, zone), midnight(day + timedelta(1), zone)
-    inside = "SELECT call FROM calls WHERE arrived >= ? AND arrived < ?"
-    found = f"SELECT count(*), max(seq) FROM journal WHERE kind = ? AND call IN ({inside})"
-    calls, place = connection.execute(found, (kinds.ARRIVED, begin, end)).fetchone()
-    unfinished = f"SELECT count(*) FROM ({inside} AND ended IS NULL)"
-    if connection.execute(unfinished, (begin, end)).fetchone()[0]:
-        return 0
-    figures = keep_day(connection, day, zone)
-    connection.execute(f"DELETE FROM journal WHERE call IN ({inside})", (begin, end))
-    insert_at(connection, figures, place)
-    return int(calls)
 
 
 def _agents(connection: sqlite3.Connection, limit: int) -> int:

@@ -22,8 +22,6 @@ _encode = msgspec.json.encode
 
 INSERT = """INSERT INTO journal (id, at, kind, call, actor, node, body)
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
-PUT = """INSERT INTO journal (id, at, kind, call, actor, node, body, seq)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
 LOOK = 1.0  # seconds between two looks for what others have written without an event
 KEEP = "INSERT OR REPLACE INTO numbers (caller, sealed, at) VALUES (?, ?, ?)"
 Entry = Event | Sealed
@@ -181,11 +179,6 @@ def data_version(connection: sqlite3.Connection) -> int:
 def last_seq(connection: sqlite3.Connection) -> int:
     """The place of the newest event, 0 in an empty journal."""
     return int(connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
-
-
-def insert_at(connection: sqlite3.Connection, event: Event, seq: int) -> None:
-    """Put an event into a place of the journal that is free; for records/purge.py alone."""
-    connection.execute(PUT, (*_row(event), seq))
 
 
 def _row(event: Event) -> tuple[str, int, str, str, str, str, str]:

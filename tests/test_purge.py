@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -243,7 +243,7 @@ def test_what_single_agents_did_is_kept_for_half_a_year(path: Path) -> None:
     assert [row["kind"] for row in declared] == [kinds.ADDED, kinds.AWAY]
 
 
-def keep(connection: sqlite3.Connection, day: date, zone: tzinfo) -> Event:
+def keep(connection: sqlite3.Connection, day: date, zone: ZoneInfo) -> Event:
     """The figures of a day, as somebody else computes them."""
     begin, end = (purge.midnight(one, zone) for one in (day, date.fromordinal(day.toordinal() + 1)))
     sql = "SELECT count(*), max(number) FROM calls WHERE arrived >= ? AND arrived < ?"
@@ -255,17 +255,31 @@ def keep(connection: sqlite3.Connection, day: date, zone: tzinfo) -> Event:
 def test_calls_leave_by_whole_local_days_once_their_figures_are_kept(path: Path) -> None:
     write(path, [Call(398, None), Call(397, None, "talk"), Call(396.1, None), Call(300, None)])
     assert "calls" not in carry_out(path)  # nobody keeps any figures yet
-    sql = f"SELECT seq FROM journal WHERE kind = '{kinds.ARRIVED}' ORDER BY seq"
-    places = [row["seq"] for row in rows(path, sql)]
     assert carry_out(path, keep_day=keep) == {"calls": 2}
     left = rows(path, "SELECT arrived FROM calls ORDER BY arrived")
     assert [round((NOW - row["arrived"]) / DAY, 1) for row in left] == [396.1, 300.0]
     sql = "SELECT seq, body FROM journal WHERE kind = 'day.counted' ORDER BY seq"
     figures = rows(path, sql)
     assert [row["body"] for row in figures] == ['{"calls":1,"last":1}', '{"calls":1,"last":2}']
-    assert [row["seq"] for row in figures] == places[:2]  # before the calls that come after them
     assert carry_out(path, keep_day=keep) == {}
     assert carry_out(path, NOW + DAY, keep_day=keep) == {"calls": 1}
+
+
+def test_calls_leave_in_the_order_of_their_numbers(path: Path) -> None:
+    """What came late to the journal has a higher number: then it keeps those behind it."""
+    write(path, [Call(400, None), Call(300, None), Call(399, None)])
+    assert carry_out(path, keep_day=keep) == {"calls": 1}
+    assert carry_out(path, NOW + 100 * DAY, keep_day=keep) == {"calls": 2}
+
+
+def test_a_day_with_a_call_that_goes_on_keeps_those_after_it(path: Path) -> None:
+    write(path, [Call(400, None), Call(398, None)])
+    store = Store(path)
+    store.append(Call(399, None).events(9)[:-1])
+    assert carry_out(path, keep_day=keep) == {"calls": 1}
+    store.append(Call(399, None).events(9))
+    store.close()
+    assert carry_out(path, keep_day=keep) == {"calls": 2}
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2025-10-26", 25), ("2026-03-29", 23)])
