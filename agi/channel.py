@@ -25,6 +25,11 @@ class Channel(Protocol):
         """The PJSIP endpoint behind the channel: a trunk's or an agent's."""
         ...
 
+    @property
+    def dialled(self) -> str:
+        """The number of ours that the caller has dialled."""
+        ...
+
     async def lease(self, seconds: int) -> None:
         """Let Asterisk take the call back unless renewed in time; 0 ends the lease."""
         ...
@@ -66,6 +71,13 @@ class Channel(Protocol):
         """Ring agents; return DIALSTATUS when nobody has answered.
 
         When one answers, the conversation ends the call: :class:`HungUp`.
+        """
+        ...
+
+    async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
+        """Call somebody outside over a trunk's endpoint; return DIALSTATUS when they do not answer.
+
+        When they do, the conversation ends the call: :class:`HungUp`. They see ``shown``.
         """
         ...
 

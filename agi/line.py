@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
+from ..records.outside import may_dial
 from ..records.tokens import number_of, token
 
 AGAIN = 30.0  # seconds
@@ -22,6 +23,14 @@ BYTES = {
     ".sln16": 32_000,
     ".wav16": 32_000,
 }
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who calls: a token, empty when the number is withheld; ``back``: they can be called back."""
+
+    token: str = ""
+    back: bool = False
 
 
 @dataclass
@@ -68,14 +77,19 @@ class Line:
         ]
         return max(found, default=0) + 1
 
-    def caller_of(self, header: str) -> str:
-        """The caller's token from a From header; empty when withheld."""
+    def caller_of(self, header: str) -> Who:
+        """Who calls, from a From header."""
         number = number_of(header)
         if not number:
-            return ""
-        caller = token(number, self.key)
+            return Who()
+        caller, rules = token(number, self.key), self.hotline.callbacks
         self.keep(number, caller)
-        return caller
+        return Who(caller, bool(rules) and may_dial(number, rules.prefixes if rules else ()))
+
+    @property
+    def back_key(self) -> str:
+        """The key of the menu that asks for a call-back; empty without one."""
+        return (self.hotline.callbacks.menu or "") if self.hotline.callbacks else ""
 
     @property
     def open(self) -> bool:

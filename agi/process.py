@@ -25,7 +25,8 @@ from ..records.store import Store
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel, ChannelError, HungUp
-from .line import Line
+from .line import Line, Who
+from .promise import promise
 from .wire import Reply
 
 
@@ -100,9 +101,9 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:
-        await flow.take(channel, line, _leave_to_the_dialplan)
+        await flow.take(channel, line, _leave_to_the_dialplan, promise)
 
 
-async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str) -> None:
+async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str, who: Who) -> None:
     """The queue is in DECROCHE_QUEUE; without the token the dialplan goes on."""
     await channel.settle()

@@ -17,15 +17,17 @@ from ..records.store import last_seq
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel
-from .fastagi import FastAgi
+from .dialler import Dialler
+from .fastagi import FastAgi, Flow
 from .hunt import Hunt
-from .line import Line
+from .line import Line, Who
 from .notes import Notes
+from .promise import promise
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
 
-FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys()
+FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -58,6 +60,10 @@ class Flows:
             hotline(), prompts, secrets.token_key, self._knows, journal.append, keep=self._keep
         )
         self._number_key = secrets.number_key
+        made = (self.hunt, self._line, journal, folder.database, secrets.number_key)
+        self._dialler = Dialler(*made, self._midnight)
+        self.rings = self._dialler.rings
+        self.under_way, self.lost = self._dialler.under_way, self._dialler.lost
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""
@@ -67,13 +73,18 @@ class Flows:
         finally:
             reader.close()
         self._staff()
-        flows = {"call": self._take, "presence": self._declare}
+        flows: dict[str, Flow] = {
+            "call": self._take,
+            "presence": self._declare,
+            "callback": self._dialler.take,
+        }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
             await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
             tasks.create_task(self._serve(server, port, ready), name="fastagi")
+            tasks.create_task(self._dialler.run(), name="call-backs")
 
     async def _serve(self, server: FastAgi, port: int, ready: Callable[[int], None]) -> None:
         try:
@@ -115,10 +126,10 @@ class Flows:
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
-        await flow.take(channel, self._line, self._seek)
+        await flow.take(channel, self._line, self._seek, promise)
 
-    async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
-        await Wait(self.hunt, channel, line, queue, self.hush.put_nowait).run()
+    async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
+        await Wait(self.hunt, channel, line, queue, who, self.hush.put_nowait).run()
 
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
@@ -137,6 +148,8 @@ class Flows:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
                     self.changed.set()
+                elif event.kind not in kinds.PEOPLE_KINDS:
+                    self._dialler.news.set()
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
                 self._staff()
 
@@ -152,6 +165,7 @@ class Flows:
         if model is not self._line.hotline:
             self._line.hotline = model
             self.hunt.configure(model.queues)
+            self._dialler.news.set()
             self.changed.set()
 
     def _staff(self) -> None:

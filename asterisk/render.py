@@ -105,6 +105,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
         "talk_context": dialplan.TALK,
+        "back_context": dialplan.BACK,
         "fellback": kinds.FELL_BACK,
         "sealed": dialplan.SEALED,
         "dismissed": kinds.DISMISSED,

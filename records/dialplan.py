@@ -16,6 +16,7 @@ STOP = "D"
 TRUNK = "trunk-"  # prefix of a trunk's endpoint; no agent's name may begin so
 CALLERS = "callers"  # context of the line itself
 TALK = "talk"  # context that runs on an agent's phone when it answers (Dial's U)
+BACK = "callback"  # context of an agent who has picked up for a promised call-back
 AGENTS = "agents"  # context of the agents' phones: feature codes only
 
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}

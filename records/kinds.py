@@ -34,6 +34,14 @@ OWED_TRIED = "ledger.tried"  # caller: called, and nobody answered
 OWED_CLOSED = "ledger.closed"  # caller, reason
 OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
 
+PROMISED = "callback.promised"  # caller, queue, trunk, did, since, due, tries, pause ...
+BACK_RANG = "callback.rang"  # caller, agent: an agent's phone rings for it
+BACK_DIALLED = "callback.dialled"  # caller: the agent is there, the caller's phone is dialled
+BACK_KEPT = "callback.kept"  # caller: the two talk
+BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
+BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
+BACK_CANCELLED = "callback.cancelled"  # caller, reason
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(
@@ -48,8 +56,12 @@ OUTCOMES = (
     "closed",
     "refused-empty",
     "overflow",
+    "callback-promised",
     "interrupted",
 )
-MISSED = frozenset({"abandoned", "refused-empty", "overflow", "interrupted"})  # reached nobody
+MISSED = frozenset(  # reached nobody yet
+    {"abandoned", "refused-empty", "overflow", "callback-promised", "interrupted"}
+)
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
-DISMISSALS = ("closed", "refused-empty", "overflow")
+BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
+DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")

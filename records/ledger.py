@@ -14,6 +14,7 @@ from . import kinds
 from .changes import Row
 from .events import MICRO, Event, instant, now
 from .numbers import UNDO
+from .promised import OUT
 from .schema import reader
 from .store import Store
 
@@ -152,6 +153,13 @@ def _entry(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row]]:
         yield act, entry
 
 
+def _being_called(store: Store, caller: str) -> None:
+    """:raises LedgerError: the line is calling this caller, for an agent."""
+    promise = store.rows.row("callbacks", caller)
+    if promise is not None and promise["ended"] is None and promise["stage"] in OUT:
+        raise LedgerError(f"{promise['taken_by']} is calling this caller now", promise["taken_by"])
+
+
 @contextmanager
 def _transaction(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row | None]]:
     store, at = Store(path), now()
@@ -163,6 +171,7 @@ def _transaction(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row | 
 
     try:
         with store.transaction():
+            _being_called(store, caller)
             yield act, store.rows.row("ledger", caller)
     finally:
         store.close()

@@ -10,11 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from . import kinds
-from .changes import Change, Changes, Row, State
+from .changes import Change, Changes, Row, State, busy
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
+from .promised import fold_callback
 
-KEYS = {"calls": "call", "offers": "offer", "presence": "agent", "ledger": "caller"}
+KEYS = {
+    "calls": "call",
+    "offers": "offer",
+    "presence": "agent",
+    "ledger": "caller",
+    "callbacks": "caller",
+}
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
 AT_ONCE = 1_000_000  # microseconds: a ring that ends with its call was cancelled by it
@@ -34,7 +41,19 @@ def fold(state: State, event: Event) -> Changes:
         return AGENT_FOLDS[event.kind](state, event)
     if event.kind in kinds.LEDGER_KINDS:
         return fold_ledger(state, event)
+    if event.kind in kinds.BACK_KINDS:
+        return _back(state, event)
     return []
+
+
+def _back(state: State, event: Event) -> Changes:
+    """A promised call-back; that it is kept closes what is owed."""
+    changes = fold_callback(state, event)
+    if event.kind != kinds.BACK_KEPT:
+        return changes
+    row = state.row("callbacks", str(event.body["caller"]))
+    agent = (row["taken_by"] if row else None) or event.actor
+    return changes + talked(state, str(event.body["caller"]), event.at, agent)
 
 
 def _arrived(state: State, event: Event) -> Changes:
@@ -95,7 +114,7 @@ def _fellback(state: State, event: Event, call: Row) -> Changes:
 def _rang(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     offers = {"call": event.call, "agent": agent, "rang": event.at}
-    changes = [Change("offers", offer, offers), _busy(state, agent, "ringing", event)]
+    changes = [Change("offers", offer, offers), busy(state, agent, "ringing", event)]
     if call["answered"] is None:
         changes.append(_stage(event, call, "ringing", agent=agent, rings=call["rings"] + 1))
     return changes
@@ -109,7 +128,7 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
     changes = [
         Change("offers", offer, values),
         _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
-        _busy(state, agent, "talking", event),
+        busy(state, agent, "talking", event),
     ]
     if call["caller"]:
         changes += talked(state, call["caller"], event.at, agent)
@@ -125,7 +144,7 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     changes = [Change("offers", key, values)]
     presence = state.row("presence", agent)
     if presence and presence["call"] == event.call:
-        changes.append(_busy(state, agent, "idle", event))
+        changes.append(busy(state, agent, "idle", event))
     if offer["answered"] is not None:
         changes.append(Change("calls", event.call, {"left": event.at}))
     elif call["stage"] == "ringing":
@@ -197,16 +216,8 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
     changes = [Change("offers", offer["offer"], {"ended": event.at, "result": result})]
     presence = state.row("presence", offer["agent"])
     if presence and presence["call"] == event.call:
-        changes.append(_busy(state, offer["agent"], "idle", event))
+        changes.append(busy(state, offer["agent"], "idle", event))
     return changes
-
-
-def _busy(state: State, agent: str, stage: str, event: Event) -> Change:
-    call = None if stage == "idle" else event.call
-    values: dict[str, Any] = {"stage": stage, "stage_since": event.at, "call": call}
-    if state.row("presence", agent) is None:
-        values |= {"state": "away", "since": event.at}
-    return Change("presence", agent, values)
 
 
 def _declared(state: State, event: Event) -> Changes:

@@ -80,6 +80,27 @@ PROJECTIONS = {
             reason TEXT,                 -- answered, talked, ... (records/ledger.py)
             closed_by TEXT               -- agent or account
         ) STRICT, WITHOUT ROWID""",
+    "callbacks": """
+        CREATE TABLE callbacks (
+            caller TEXT PRIMARY KEY,     -- token of the number
+            call TEXT NOT NULL,          -- in which it was promised; empty: by a person
+            queue TEXT NOT NULL,
+            trunk TEXT NOT NULL,
+            did TEXT NOT NULL,           -- which number of ours they see
+            since INTEGER NOT NULL,      -- the arrival whose place is kept
+            due INTEGER NOT NULL,        -- not before
+            agent TEXT,                  -- who is asked first
+            only INTEGER NOT NULL DEFAULT 0,    -- 1: nobody else
+            reason TEXT NOT NULL DEFAULT '',
+            stage TEXT NOT NULL,         -- waiting, ringing ... (records/promised.py)
+            stage_since INTEGER NOT NULL,
+            channel TEXT,                -- the attempt under way
+            taken_by TEXT,               -- agent
+            tries INTEGER NOT NULL DEFAULT 0,
+            tries_max INTEGER NOT NULL,
+            pause INTEGER NOT NULL,      -- seconds before the second try; then doubled
+            ended INTEGER
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -89,6 +110,7 @@ INDEXES = {
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
+    "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
 }
 
 
@@ -156,15 +178,20 @@ def m005_ledger(db: Database) -> None:
     )
     if "missed" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
-        db.execute(PROJECTIONS["ledger"])
-        for index in INDEXES["ledger"]:
-            db.execute(index)
+        make_projections(db.conn)
+
+
+@migrations()
+def m006_callbacks(db: Database) -> None:
+    """For a line that is older than call-backs."""
+    make_projections(db.conn)
 
 
 def make_projections(connection: sqlite3.Connection) -> None:
-    """Create the projections' tables and indexes, empty."""
-    for table, create in PROJECTIONS.items():
-        connection.execute(create)
+    """Create those of the projections' tables that are not there, empty, with their indexes."""
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    for table in PROJECTIONS.keys() - there:
+        connection.execute(PROJECTIONS[table])
         for index in INDEXES[table]:
             connection.execute(index)
 

@@ -210,6 +210,10 @@ class Phones:
     def start(self) -> "Phones":
         """Register, then serve calls until stopped."""
         self.register().succeed(20)
+        return self.listen()
+
+    def listen(self) -> "Phones":
+        """Serve calls, without a registration."""
         self.process = run(self.story(), self.folder, self.port, self.server, None)
         return self
 
@@ -271,7 +275,8 @@ class Caller:
     """Somebody who calls. ``story`` is a list of steps after the answer:
 
     ``("pause", ms)``, ``("key", "1")``, ``("bye",)``, ``("until-bye", ms)``,
-    ``("bye-after", ms)``; ``("pause", "[field0]")`` takes the call's row of ``rows``.
+    ``("bye-after", ms)``; ``("pause", "[field0]")`` takes the call's row of ``rows``, as does
+    a ``user`` with ``[field0]`` in it.
     ``refused`` is the final status that is expected instead of an answer.
     """
 
@@ -308,7 +313,7 @@ class Caller:
     def text(self) -> str:
         """The scenario."""
         text = HEAD
-        if self.rows:
+        if ("pause", "[field0]") in self.story:
             text += '<nop><action><assignstr assign_to="8" value="[field0]"/>'
             text += '<todouble assign_to="9" variable="8"/></action></nop>\n'
         text += message(self._request("INVITE", 1, WITH_SDP, False), retransmit=True)
