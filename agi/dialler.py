@@ -26,7 +26,7 @@ from ..records.callbacks import CallbackError
 from ..records.changes import Row
 from ..records.events import MICRO, Event, now
 from ..records.journal import Journal
-from ..records.outside import as_dialled
+from ..records.outside import as_dialled, may_dial
 from ..records.promised import AGENT, CALLER, of_attempt
 from ..records.rings import Ring
 from .channel import Channel
@@ -41,6 +41,7 @@ AHEAD = 200  # promises that wait in the hunt at once; the others are younger
 LOOK = 15.0  # seconds between two looks without any news
 GRACE = 3.0  # seconds that Asterisk may take to say that a ring is over
 PREFERRED = 15 * 60  # seconds for which a promise waits for the agent who was asked for
+ONLY = 120  # seconds for which an agent who asks to be rung is waited for
 AGAIN = 5.0  # seconds before a promise is tried again when Asterisk did not do as asked
 
 
@@ -109,6 +110,9 @@ class Dialler:
         due, following = await asyncio.to_thread(self._read, at)
         if not hotline.may_call(self._line.clock()) or self._calls.total() >= rules.per_day:
             due = []
+        for row in due:
+            if row["only"] and at - row["due"] > ONLY * MICRO:
+                await self._write(callbacks.cancelled(row["caller"], "", "not-at-hand"))
         wanted = {row["caller"]: row for row in due}
         self._let_go(wanted.keys())
         for caller in wanted.keys() - self._waiting.keys():
@@ -221,7 +225,7 @@ class Dialler:
         caller = row["caller"]
         await speak(channel, self._line, "callback-agent")
         number = await asyncio.to_thread(numbers.find, self._database, caller, self._key)
-        if number is None or rules is None:
+        if number is None or rules is None or not may_dial(number, rules.prefixes):
             await self._write(callbacks.cancelled(caller, "", "no-number"))
             await speak(channel, self._line, "failed")
             return await finish(channel)

@@ -73,8 +73,10 @@ def schedule(
     with _promise(path, caller) as (store, row):
         if row is not None and row["ended"] is None:
             store.add(cancelled(caller, by, "replaced"))
+        wish: dict[str, Any] = {"agent": agent, "only": int(only)} if agent else {}
+        if only:  # whoever has asked for it sees how it ended
+            wish["tries"] = 1
         event = promise(rules, caller, "", queue, trunk, did, now(), due)
-        wish = {"agent": agent, "only": int(only)} if agent else {}
         body = {**event.body, **wish, "reason": reason}
         del body["caller"]
         store.add(_of_person(kinds.PROMISED, caller, by, **body))

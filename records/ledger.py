@@ -134,6 +134,16 @@ def can_reopen(entry: Row, by: str) -> bool:
     return bool(own and entry["closed"] > now() - UNDO * MICRO)
 
 
+def place(path: Path, caller: str) -> tuple[str, str]:
+    """The queue and the trunk of a caller's newest attempt; empty when they are not known."""
+    with closing(reader(path)) as connection:
+        row = connection.execute(
+            "SELECT queue, trunk FROM calls WHERE caller = ? ORDER BY arrived DESC LIMIT 1",
+            (caller,),
+        ).fetchone()
+    return (row["queue"] or "", row["trunk"]) if row else ("", "")
+
+
 def find(connection: sqlite3.Connection, caller: str) -> Row | None:
     """One entry, open or closed."""
     sql = "SELECT * FROM ledger WHERE caller = ?"

@@ -6,12 +6,16 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from decroche.asterisk import line as lines
-from decroche.records import kinds
+from decroche.hotline import DAYS, Callbacks
+from decroche.records import callbacks, kinds, ledger
+from decroche.records.events import now
 
 from .conftest import Open
 from .live import DID, LiveLine, until
@@ -93,6 +97,9 @@ def test_it_calls_back_who_pressed_one(line: LiveLine) -> None:
     until(lambda: line.rows(idle) == [{"stage": "idle"}], 5, "ana to be idle")
     assert len(line.calls()) == 1
     holds(line)
+    for file in line.folder.root.rglob("*"):
+        if file.is_file():
+            assert b"655443322" not in file.read_bytes(), file
 
 
 def test_it_tries_again_when_the_caller_does_not_answer_and_gives_up_in_the_end(
@@ -168,6 +175,48 @@ def test_a_service_that_dies_while_people_talk_calls_nobody_twice(
     idle = "SELECT stage FROM presence WHERE agent = 'ana'"
     until(lambda: line.rows(idle) == [{"stage": "idle"}], 5, "ana to be idle")
     holds(line)
+
+
+def test_whoever_asks_for_it_is_rung_although_on_pause(line: LiveLine) -> None:
+    """From the page: the one who has claimed an entry has their own phone rung."""
+    line.phones("ana", "ben", talk=2000)
+    line.outside(answer=100, talk=None)
+    line.declare(kinds.PAUSED, "ana")
+    line.call(("pause", "1500"), ("bye",), user="0655443322").succeed(30)
+    line.until_quiet(calls=1)
+    (entry,) = line.rows("SELECT caller FROM ledger WHERE closed IS NULL")
+    database, caller = line.folder.database, entry["caller"]
+    ledger.claim(database, caller, "Zoé")
+    rules, where = Callbacks(number_format="national"), ("visio", "street", DID)
+    callbacks.schedule(database, rules, caller, "Zoé", where, now(), "ana", only=True)
+    until(lambda: promises(line)[0]["stage"] == "kept", 15, "the promise to be kept")
+    assert promises(line)[0]["taken_by"] == "ana"
+    holds(line)
+
+
+def test_who_calls_a_closed_line_is_called_when_it_opens(open_line: Open) -> None:
+    at = datetime.now(ZoneInfo("Europe/Paris"))
+    day = DAYS[(at.weekday() + 3) % 7]
+    line = open_line(LINE + f'[hours]\n{day} = ["09:00-18:00"]\n', {"ana": ["visio"]}).start()
+    line.phones("ana", talk=None)
+    outside = line.outside(answer=100, talk=500)
+    line.declare(kinds.AVAILABLE, "ana")
+    line.call(("pause", "800"), ("key", "1"), ("until-bye", "10000")).succeed(30)
+    line.call(("until-bye", "20000"), user="anonymous").succeed(30)
+    line.until_quiet(calls=2)
+    assert [row["outcome"] for row in line.calls()] == ["callback-promised", "closed"]
+    (promise,) = promises(line)
+    opens = datetime.fromtimestamp(promise["due"] / 1e6, at.tzinfo)
+    assert (opens.hour, opens.minute, DAYS[opens.weekday()]) == (9, 0, day)
+    assert invites(outside.log) == []
+
+    line.write(LINE)  # it opens, sooner than was said
+    line.apply()
+    shown = promise["caller"][:8]
+    subprocess.run(line.command("callback", "call", shown), check=True, timeout=30)
+    until(lambda: promises(line)[0]["stage"] == "kept", 15, "the promise to be kept")
+    assert len(invites(outside.log)) == 1
+    line.end()
 
 
 AGENTS = ("ana", "ben", "chloe", "dora", "emil")

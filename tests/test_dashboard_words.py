@@ -21,6 +21,7 @@ COMPOSED = {
     "error.": 11,
     "ledger.gave_up.": 4,
     "ledger.reason.": 3,
+    "ledger.parts.": 3,
 }  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"

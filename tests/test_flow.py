@@ -1,7 +1,7 @@
 """The story of a call by value: a channel that notes what is done to it, and no Asterisk."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
