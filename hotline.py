@@ -159,6 +159,15 @@ class Callbacks(_Table, frozen=True):
         return any(b <= at and (e is None or at < e) for b, e in map(_period, self.quiet))
 
 
+class Voicemail(_Table, frozen=True):
+    """Messages; without this table nobody can leave one."""
+
+    closed: bool = True  # outside the opening hours
+    unanswered: bool = True  # nobody is there, or it took too long
+    longest: Annotated[int, Meta(ge=10, le=600)] = 120  # seconds
+    silence: Annotated[int, Meta(ge=2, le=30)] = 6  # seconds that end a message
+
+
 class Hotline(_Table, frozen=True):
     """The whole line, as hotline.toml says it."""
 
@@ -169,6 +178,7 @@ class Hotline(_Table, frozen=True):
     trunks: dict[Name, Trunk] = {}
     hours: Hours | None = None  # without hours the line is always open
     callbacks: Callbacks | None = None  # without it no call-back is promised
+    voicemail: Voicemail | None = None  # without it no message is taken
     prompts: dict[Name, Annotated[str, Meta(max_length=2000)]] = {}
 
     @property
@@ -405,7 +415,8 @@ def prompt_texts(hotline: Hotline) -> dict[str, str]:
     texts["menu"] = " ".join([*choices, texts["menu"]])
     texts["greeting"] = texts["greeting"].format(name=hotline.line.name)
     texts |= hotline.prompts
-    unused = () if hotline.callbacks else ("callback-",)
+    tables = {"callback-": hotline.callbacks, "voicemail-": hotline.voicemail}
+    unused = tuple(beginning for beginning, table in tables.items() if table is None)
     return {
         name: text for name, text in texts.items() if text.strip() and not name.startswith(unused)
     }

@@ -109,6 +109,15 @@ class AgiChannel:
         await self.settle()
         return await self._dial(f"PJSIP/{number}@{endpoint},{seconds},{OUTSIDE}")
 
+    async def record(self, path: Path, longest: int, silence: int) -> None:
+        file = quote(str(path.with_suffix("")))
+        command = f'RECORD FILE {file} wav "#" {longest * 1000} BEEP s={silence}'
+        await self._wire.command(command, longest + SPEECH)
+
+    async def play(self, path: Path, keys: str) -> str:
+        sound = quote(str(path.with_suffix("")))
+        return _key(await self._speech(f"STREAM FILE {sound} {quote(keys)}"))
+
     async def _dial(self, arguments: str) -> str:
         if (await self._wire.command(f"EXEC Dial {quote(arguments)}", TALK)).result == "-1":
             raise HungUp  # after a talk, or because this side went while it rang

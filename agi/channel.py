@@ -1,6 +1,7 @@
 """What a flow can do with a call, whatever carries it."""
 
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -72,6 +73,17 @@ class Channel(Protocol):
 
         When one answers, the conversation ends the call: :class:`HungUp`.
         """
+        ...
+
+    async def record(self, path: Path, longest: int, silence: int) -> None:
+        """Record the caller into ``path`` (WAV): until #, a silence, or ``longest`` seconds.
+
+        Who hangs up ends it, too: :class:`HungUp`, and the file is there.
+        """
+        ...
+
+    async def play(self, path: Path, keys: str) -> str:
+        """Play a recording; one of ``keys`` interrupts it and is returned."""
         ...
 
     async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:

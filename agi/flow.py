@@ -17,14 +17,16 @@ MARGIN = 4  # seconds that a lease outlives what it is for
 Seek = Callable[[Channel, Line, str, Who], Awaitable[None]]
 # Promises a call-back (promise.py): queue, since; False when it could not be written down.
 Promise = Callable[[Channel, Line, Who, str, int], Awaitable[bool]]
+# Ends a call that nobody takes (message.py): queue, outcome, prompt.
+Turn = Callable[[Channel, Line, str, str, str], Awaitable[None]]
 
 
-async def take(channel: Channel, line: Line, seek: Seek, promise: Promise) -> None:
+async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn: Turn) -> None:
     """Serve one caller from the first ring to the end."""
     arrived = now()
     who = await identify(channel, line)
     if not line.open:
-        return await turn_away(channel, line, who, promise, arrived)
+        return await closed(channel, line, who, promise, turn, arrived)
     await channel.answer()
     key = await greet(channel, line)
     key, queue = await choose(channel, line, key, who)
@@ -41,18 +43,19 @@ async def identify(channel: Channel, line: Line) -> Who:
     return who
 
 
-async def turn_away(channel: Channel, line: Line, who: Who, promise: Promise, arrived: int) -> None:
+async def closed(
+    channel: Channel, line: Line, who: Who, promise: Promise, turn: Turn, arrived: int
+) -> None:
     """The line is closed: who wishes is called back when it opens."""
     rules = line.hotline.callbacks
-    await channel.note(kinds.DISMISSED, "closed")
-    await channel.answer()
     if rules and rules.closed and who.back:
+        await channel.note(kinds.DISMISSED, "closed")
+        await channel.answer()
         key = await ask(channel, line, "callback-closed", line.hotline.menu.patience)
         queue = line.hotline.menu.default
         if key == BACK and await promise(channel, line, who, queue, arrived):
             return
-    await speak(channel, line, "closed")
-    await finish(channel)
+    await turn(channel, line, line.hotline.menu.default, "closed", "closed")
 
 
 async def greet(channel: Channel, line: Line) -> str:

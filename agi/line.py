@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
+from ..records.folder import Folder
 from ..records.outside import may_dial
 from ..records.tokens import number_of, token
 
@@ -37,8 +38,8 @@ class Who:
 class Line:
     """The applied hotline, its people, and a way to append to the journal.
 
-    ``prompts`` is the folder of the sentences. ``key`` is the secret behind the
-    callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
+    ``prompts`` is the folder of the sentences, ``folder`` the line's own. ``key`` is the secret
+    behind the callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
     returns when the event is durable. ``keep`` is told the number behind a token, once.
     """
 
@@ -49,6 +50,7 @@ class Line:
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keep: Callable[[str, str], None] = lambda number, caller: None
+    folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)

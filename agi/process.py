@@ -26,6 +26,7 @@ from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel, ChannelError, HungUp
 from .line import Line, Who
+from .message import turn_away
 from .promise import promise
 from .wire import Reply
 
@@ -97,11 +98,12 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
             store.close()
 
     key = load(folder.secrets).token_key
-    line = Line(Applied(folder)(), folder.prompts, key, names.__contains__, append)
+    made = (Applied(folder)(), folder.prompts, key, names.__contains__, append)
+    line = Line(*made, folder=folder)
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:
-        await flow.take(channel, line, _leave_to_the_dialplan, promise)
+        await flow.take(channel, line, _leave_to_the_dialplan, promise, turn_away)
 
 
 async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str, who: Who) -> None:

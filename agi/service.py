@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, people, views
+from ..records import kinds, messages, people, views
 from ..records.events import MICRO, Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -21,6 +21,7 @@ from .dialler import Dialler
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
 from .line import Line, Who
+from .message import listen, turn_away
 from .notes import Notes
 from .promise import promise
 from .wait import Wait
@@ -56,9 +57,8 @@ class Flows:
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
-        self._line = Line(
-            hotline(), prompts, secrets.token_key, self._knows, journal.append, keep=self._keep
-        )
+        known = (secrets.token_key, self._knows, journal.append)
+        self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
         self._number_key = secrets.number_key
         made = (self.hunt, self._line, journal, folder.database, secrets.number_key)
         self._dialler = Dialler(*made, self._midnight)
@@ -73,10 +73,12 @@ class Flows:
         finally:
             reader.close()
         self._staff()
+        await asyncio.to_thread(messages.prepare, self._folder)
         flows: dict[str, Flow] = {
             "call": self._take,
             "presence": self._declare,
             "callback": self._dialler.take,
+            "messages": self._listen,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -126,7 +128,7 @@ class Flows:
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
-        await flow.take(channel, self._line, self._seek, promise)
+        await flow.take(channel, self._line, self._seek, promise, turn_away)
 
     async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
         await Wait(self.hunt, channel, line, queue, who, self.hush.put_nowait).run()
@@ -137,6 +139,9 @@ class Flows:
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None
+
+    async def _listen(self, channel: AgiChannel) -> None:
+        await listen(channel, self._line)
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)

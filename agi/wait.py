@@ -12,9 +12,10 @@ from typing import Any
 from ..records import dialplan, kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
-from .flow import BACK, MARGIN, ask, dismiss, speak
+from .flow import BACK, MARGIN, ask, speak
 from .hunt import Hunt, Turn
 from .line import Line, Who
+from .message import turn_away
 from .promise import PATIENCE, promise
 from .switchboard import Offer
 
@@ -135,7 +136,7 @@ class Wait:
 
     async def _dismiss(self, outcome: str, prompt: str) -> None:
         self._hunt.leave(self._channel.call)
-        await dismiss(self._channel, self._line, outcome, prompt)
+        await turn_away(self._channel, self._line, self._name, outcome, prompt)
 
     def _look_around(self) -> None:
         if self._hunt.somebody_there(self._channel.call):

@@ -21,6 +21,8 @@ AGENTS = "agents"  # context of the agents' phones: feature codes only
 
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
+MESSAGES = "*13"  # what an agent's phone dials to hear messages
+
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.
 NOTES: dict[str, tuple[str, ...]] = {

@@ -42,6 +42,10 @@ BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
 BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
 BACK_CANCELLED = "callback.cancelled"  # caller, reason
 
+LEFT = "message.left"  # caller, queue, seconds
+HEARD = "message.heard"  # by: page or phone
+REMOVED_MESSAGE = "message.removed"  # reason
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(
@@ -57,11 +61,13 @@ OUTCOMES = (
     "refused-empty",
     "overflow",
     "callback-promised",
+    "message-left",
     "interrupted",
 )
 MISSED = frozenset(  # reached nobody yet
-    {"abandoned", "refused-empty", "overflow", "callback-promised", "interrupted"}
+    set(OUTCOMES) - {"answered", "closed"}
 )
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
+MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
 DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")

@@ -21,6 +21,7 @@ KEYS = {
     "presence": "agent",
     "ledger": "caller",
     "callbacks": "caller",
+    "messages": "call",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
@@ -43,7 +44,37 @@ def fold(state: State, event: Event) -> Changes:
         return fold_ledger(state, event)
     if event.kind in kinds.BACK_KINDS:
         return _back(state, event)
+    if event.kind in kinds.MESSAGE_KINDS:
+        return _message(state, event)
     return []
+
+
+def _message(state: State, event: Event) -> Changes:
+    """A message that a caller left; their call has ended with it, and they are owed an answer."""
+    row, call = state.row("messages", event.call), state.row("calls", event.call)
+    if event.kind == kinds.LEFT:
+        if row is not None or call is None:
+            return []
+        values = {"caller": call["caller"], "queue": event.body.get("queue"), "left": event.at}
+        left = Change("messages", event.call, values | {"seconds": int(event.body["seconds"])})
+        return [left, *_left_message(state, event, call)]
+    if row is None:
+        return []
+    if event.kind == kinds.HEARD:
+        values = {"heard": event.at, "heard_by": event.actor}
+        return [Change("messages", event.call, values)] if row["heard"] is None else []
+    return [Change("messages", event.call, {"removed": event.at})]
+
+
+def _left_message(state: State, event: Event, call: Row) -> Changes:
+    outcome = "message-left"
+    changes = [Change("calls", event.call, {"dismissed": outcome})]
+    if call["ended"] is None or call["answered"] is not None:
+        return changes
+    stage = "waiting" if call["queued"] else "greeting"
+    values = {"outcome": outcome}
+    missed_ = missed(state, event.call, {**call, **values}, call["ended"], stage)
+    return [*changes, Change("calls", event.call, values), *missed_]
 
 
 def _back(state: State, event: Event) -> Changes:

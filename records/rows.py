@@ -125,6 +125,7 @@ class Rows:
         """Keep what is under way: calls that have ended are read again if ever needed."""
         self._cache["ledger"].clear()
         self._cache["callbacks"].clear()
+        self._cache["messages"].clear()
         calls = self._cache["calls"]
         for call in [key for key, row in calls.items() if row is None or row["ended"] is not None]:
             del calls[call]

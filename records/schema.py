@@ -101,6 +101,17 @@ PROJECTIONS = {
             pause INTEGER NOT NULL,      -- seconds before the second try; then doubled
             ended INTEGER
         ) STRICT, WITHOUT ROWID""",
+    "messages": """
+        CREATE TABLE messages (
+            call TEXT PRIMARY KEY,       -- in which it was left; the file is named for it
+            caller TEXT,                 -- token; NULL when withheld
+            queue TEXT,
+            left INTEGER NOT NULL,
+            seconds INTEGER NOT NULL,
+            heard INTEGER,               -- when somebody first listened
+            heard_by TEXT,               -- agent or account
+            removed INTEGER              -- when the recording was deleted
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -110,6 +121,7 @@ INDEXES = {
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
+    "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
 }
 
@@ -184,6 +196,12 @@ def m005_ledger(db: Database) -> None:
 @migrations()
 def m006_callbacks(db: Database) -> None:
     """For a line that is older than call-backs."""
+    make_projections(db.conn)
+
+
+@migrations()
+def m007_messages(db: Database) -> None:
+    """For a line that is older than voicemail."""
     make_projections(db.conn)
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from decroche.agi.channel import ChannelError, HungUp
+from decroche.records import messages
 
 Step = tuple[str, ...]
 
@@ -18,6 +20,7 @@ class Spy:
         self.done: list[Step] = []
         self._keys = list(keys)
         self._gone_at = gone_at
+        self.says = 0  # seconds of the message that is recorded
         self.sender = "<sip:+33655667788@example.org>"
 
     def _heard(self, prompt: str) -> str:
@@ -58,6 +61,16 @@ class Spy:
 
     async def ring(self, agents: Sequence[str], seconds: int) -> str:
         raise ChannelError("nobody rings here")
+
+    async def record(self, path: Path, longest: int, silence: int) -> None:
+        self.done.append(("record", path.name, str(longest), str(silence)))
+        if self.says:
+            path.write_bytes(bytes(messages.HEADER + messages.BYTES * self.says))
+        if self._gone_at == "record":
+            raise HungUp
+
+    async def play(self, path: Path, keys: str) -> str:
+        return self._heard(path.name)
 
     async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
         raise ChannelError("nobody is called here")

@@ -10,6 +10,7 @@ import pytest
 from decroche.agi import flow, presence
 from decroche.agi.channel import HungUp
 from decroche.agi.line import Line, Who
+from decroche.agi.message import turn_away
 from decroche.agi.promise import promise
 from decroche.hotline import parse
 from decroche.records import dialplan, kinds
@@ -62,7 +63,7 @@ async def take(channel: Spy, instant: datetime = OPEN, sounds: Path = Path("/now
         nonlocal found
         found = queue
 
-    await flow.take(channel, line_at(instant, sounds=sounds), seek, promise)
+    await flow.take(channel, line_at(instant, sounds=sounds), seek, promise, turn_away)
     return found
 
 

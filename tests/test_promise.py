@@ -8,6 +8,7 @@ import pytest
 
 from decroche.agi import flow, promise
 from decroche.agi.line import Line, Who
+from decroche.agi.message import turn_away
 from decroche.hotline import parse, prompt_texts
 from decroche.records import dialplan, kinds
 from decroche.records.events import MICRO, Event, now
@@ -53,7 +54,7 @@ async def take(channel: Spy, instant: datetime, broken: bool = False) -> tuple[s
         found = queue
 
     line = Line(HOTLINE, Path("/nowhere"), KEY, lambda name: False, append, lambda: instant)
-    await flow.take(channel, line, seek, promise.promise)
+    await flow.take(channel, line, seek, promise.promise, turn_away)
     return found, written
 
 
