@@ -9,16 +9,17 @@ from typing import Any
 import phonenumbers
 from aiohttp import web
 
-from ..records import ledger, numbers, secrets
+from ..records import ledger, numbers, secrets, views
 from ..records.changes import Row
 from ..records.events import MICRO, instant, now
 from ..records.ledger import LedgerError
 from ..records.schema import reader
-from . import clock, promises
+from . import clock, promises, voicemail
 from .keys import ACCOUNT, FOLDER, HOTLINE, WORDS
 from .pages import page
 from .promises import Promises
 from .signin import field
+from .voicemail import Messages
 
 SHOWN = 100  # entries on the page; the rest are counted
 
@@ -61,6 +62,7 @@ class Ledger:
     total: int
     withheld: int
     promises: Promises
+    messages: Messages
 
     @property
     def more(self) -> int:
@@ -128,12 +130,14 @@ def _read(request: web.Request, me: str) -> Ledger:
         total = ledger.count(connection)
         withheld = ledger.withheld(connection, clock.midnight(at, hotline.zone))
         promised = promises.read(request, connection)
+        names = {row["name"]: row["label"] for row in views.presence(connection)}
+        left = voicemail.read(connection, hotline, names)
     key = secrets.load(folder.secrets).number_key if mine else ""
     known = {one: numbers.find(folder.database, one, key) or "" for one in mine}
     labels = {name: queue.label for name, queue in hotline.queues.items()}
     entries = [_entry(row, at, me, labels, known.get(row["caller"], "")) for row in rows]
     entries.sort(key=lambda entry: not entry.mine)  # what I have claimed stands on top
-    return Ledger(entries, total, withheld, promised)
+    return Ledger(entries, total, withheld, promised, left)
 
 
 def _entry(row: Row, at: int, me: str, labels: dict[str, str], number: str) -> Entry:

@@ -42,7 +42,7 @@ BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
 BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
 BACK_CANCELLED = "callback.cancelled"  # caller, reason
 
-LEFT = "message.left"  # caller, queue, seconds
+LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
 REMOVED_MESSAGE = "message.removed"  # reason
 

@@ -33,6 +33,7 @@ TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("Each choice:", hotline.Choice),
     ("## `[queues.NAME]`", hotline.Queue),
     ("## `[callbacks]`", hotline.Callbacks),
+    ("## `[voicemail]`", hotline.Voicemail),
 )
 
 

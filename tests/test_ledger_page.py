@@ -1,6 +1,7 @@
 """The page of who is to be called back: claimed by one, called, settled, or taken back."""
 
 import re
+import wave
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from decroche.dashboard import accounts
 from decroche.dashboard.app import make_app
 from decroche.dashboard.ledger_page import written
 from decroche.kb import schema as kb_schema
-from decroche.records import callbacks, kinds, ledger, numbers, schema, secrets, tokens
+from decroche.records import callbacks, kinds, ledger, messages, numbers, schema, secrets, tokens
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
@@ -164,6 +165,57 @@ async def test_whoever_is_on_it_has_the_line_call_now_or_on_a_day(
         await page.get_by_role("button", name="Retirer").click()
         await page.wait_for_url("**/ledger#promises")
         assert "1 rappel promis" in (await page.inner_text("#promises")).replace("\u00a0", " ")
+
+
+@pytest.mark.browser
+async def test_a_message_is_heard_on_the_page_and_that_is_written_down(
+    page: Page, folder: Folder
+) -> None:
+    messages.prepare(folder)
+    async with served(folder) as (address, journal):
+        await owe(folder, journal)
+        at = now() - 60 * MICRO
+        with closing(schema.reader(folder.database)) as connection:
+            call = connection.execute("SELECT call FROM calls").fetchone()["call"]
+        with wave.open(str(messages.file_of(folder, call)), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(16_000 * 3))
+        await journal.append(messages.left(call, "demarches", 3, at))
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            await page.goto(f"{address}/ledger")
+            assert not await is_too_wide(page)
+            assert await findings(page) == []
+        text = (await page.inner_text("main")).replace("\u00a0", " ")
+        assert "1 nouveau message" in text
+        assert "a laissé un message de 3 s" in text
+        length = await page.evaluate(
+            """async () => {
+                const audio = document.querySelector("audio");
+                await new Promise((done, fail) => {
+                    audio.onloadedmetadata = done; audio.onerror = fail; audio.load();
+                    audio.preload = "metadata";
+                });
+                return audio.duration;
+            }"""
+        )
+        assert length == pytest.approx(3, abs=0.1)
+        part = await page.request.get(
+            f"{address}/messages/{call}", headers={"Range": "bytes=44-143"}
+        )
+        assert (part.status, len(await part.body())) == (206, 100)
+        assert part.headers["cache-control"] == "no-store"
+        await page.reload()
+        assert "écouté par Camille" in await page.inner_text("#messages")
+        await page.get_by_role("button", name="Effacer").click()
+        await page.wait_for_url("**/ledger#messages")
+        assert not messages.file_of(folder, call).exists()
+        assert await page.locator("#messages").count() == 0
+        gone = await page.request.get(f"{address}/messages/{call}")
+        assert gone.status == 404
+        await page.context.clear_cookies()
+        refused = await page.request.get(f"{address}/messages/{call}")
+        assert refused.status == 401
 
 
 async def test_two_volunteers_and_one_entry(tmp_path: Path) -> None:
