@@ -34,6 +34,8 @@ OWED_TRIED = "ledger.tried"  # caller: called, and nobody answered
 OWED_CLOSED = "ledger.closed"  # caller, reason
 OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
 
+DAY_COUNTED = "day.counted"  # date, last, cells, callers: what stays when its calls are deleted
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(
@@ -53,3 +55,4 @@ OUTCOMES = (
 MISSED = frozenset({"abandoned", "refused-empty", "overflow", "interrupted"})  # reached nobody
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 DISMISSALS = ("closed", "refused-empty", "overflow")
+GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

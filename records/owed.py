@@ -14,6 +14,7 @@ from . import kinds
 from .changes import Change, Changes, Row, State
 from .events import Event
 
+SPOKEN = ("answered", "talked")  # of the reasons that close an entry: somebody talked to them
 UNCLAIMED = {"claimed_by": None, "claimed_until": 0}
 
 

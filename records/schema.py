@@ -40,7 +40,8 @@ PROJECTIONS = {
             dismissed TEXT,              -- why the line itself ended the call
             rings INTEGER NOT NULL DEFAULT 0,
             fellback INTEGER NOT NULL DEFAULT 0,
-            missed INTEGER NOT NULL DEFAULT 0   -- 1: an attempt that stands in the ledger
+            missed INTEGER NOT NULL DEFAULT 0,  -- 1: an attempt that stands in the ledger
+            gave_up TEXT                 -- stage in which it ended without a human
         ) STRICT, WITHOUT ROWID""",
     "offers": """
         CREATE TABLE offers (
@@ -80,6 +81,12 @@ PROJECTIONS = {
             reason TEXT,                 -- answered, talked, ... (records/ledger.py)
             closed_by TEXT               -- agent or account
         ) STRICT, WITHOUT ROWID""",
+    "days": """
+        CREATE TABLE days (
+            date TEXT PRIMARY KEY,       -- local
+            last INTEGER NOT NULL,       -- the highest number of a call when it was counted
+            body TEXT NOT NULL           -- JSON, see records/days.py
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -89,6 +96,7 @@ INDEXES = {
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
+    "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
 
@@ -158,6 +166,17 @@ def m005_ledger(db: Database) -> None:
         db.execute("ALTER TABLE calls ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
         db.execute(PROJECTIONS["ledger"])
         for index in INDEXES["ledger"]:
+            db.execute(index)
+
+
+@migrations()
+def m008_days(db: Database) -> None:
+    """For a line that is older: where callers gave up is known after a rebuild."""
+    if "gave_up" not in db["calls"].columns_dict:
+        db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
+    if not db["days"].exists():
+        db.execute(PROJECTIONS["days"])
+        for index in INDEXES["days"]:
             db.execute(index)
 
 
