@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, ledger_page, sheets_page, signin
+from . import board_page, figures_page, ledger_page, sheets_page, signin
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -28,6 +28,9 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
+    ("GET", "/figures", figures_page.show, MEMBERS),
+    ("GET", "/figures.csv", figures_page.as_csv, MEMBERS),
+    ("GET", "/figures.json", figures_page.as_json, MEMBERS),
     ("GET", "/start", signin.start, PUBLIC),
     ("POST", "/start", signin.start_with, PUBLIC),
     ("GET", "/sign-in", signin.form, PUBLIC),

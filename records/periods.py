@@ -19,7 +19,11 @@ Hour = tuple[date, int]  # a local date, and the hour that a clock shows
 
 
 class FiguresError(Exception):
-    """There are no figures of that; the text says why, and of what there are."""
+    """There are no figures of that; the text says why. ``early``: it has not begun yet."""
+
+    def __init__(self, text: str, early: bool = False) -> None:
+        super().__init__(text)
+        self.early = early
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def parse(kind: str, text: str, at: int, zone: ZoneInfo) -> Period:
         raise FiguresError(f"{text!r} is no date; write it as {today}") from None
     found = period(kind, max(day, EARLIEST))
     if found.first > today:
-        raise FiguresError(f"the {kind} of {day} has not begun yet; today is {today}")
+        text = f"the {kind} of {day} has not begun yet; today is {today}"
+        raise FiguresError(text, early=True)
     return found
 
 
