@@ -5,7 +5,7 @@ Columns and not rows: 200,000 calls are counted without a step of Python for eac
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -25,13 +25,13 @@ SELECT = f"""SELECT arrived / {SLOT}, coalesce(queue, ''), coalesce(choice, ''),
             ELSE 'greeting' END)
         WHEN outcome IS NOT NULL THEN outcome
         WHEN answered IS NOT NULL THEN '{ANSWERED}' ELSE '{UNDER_WAY}' END,
-        (coalesce(answered, ended) - coalesce(queued, arrived) + {SECOND}) / {MICRO},
-        (coalesce(left, ended) - answered + {SECOND}) / {MICRO}
+        max(0, coalesce(answered, ended) - coalesce(queued, arrived) + {SECOND}) / {MICRO},
+        max(0, coalesce(left, ended) - answered + {SECOND}) / {MICRO}
     FROM calls WHERE %sarrived >= ? AND %sarrived < ?"""
 CHUNK = 1000  # rows that are tuples at the same time; they stay in the processor's cache
 LONG = 90 * 86400 * MICRO  # from here on reading the whole table is faster than its index
 TALKED = f"""SELECT caller FROM calls
-    WHERE +arrived >= ? AND answered IS NOT NULL AND caller IN (SELECT value FROM json_each(?))
+    WHERE arrived >= ? AND answered IS NOT NULL AND caller IN (SELECT value FROM json_each(?))
     UNION SELECT caller FROM ledger
     WHERE closed IS NOT NULL AND reason IN {SPOKEN}
         AND caller IN (SELECT value FROM json_each(?))"""
@@ -41,28 +41,36 @@ TALKED = f"""SELECT caller FROM calls
 class Calls:
     """One entry for each call in every column.
 
-    Slots are arrivals divided by :data:`~.periods.SLOT`; waits and talks are seconds, None
-    where there is none yet; queue and topic are empty where none was reached or chosen.
+    Slots are arrivals divided by :data:`~.periods.SLOT`; queue and topic are empty where none was
+    reached or chosen; ``facts`` are places in ``meanings``: a fate, and the seconds waited (None
+    while nothing is decided); ``talks`` are seconds, None where there is no talk, or none yet.
     """
 
     slots: Sequence[int]
     queues: Sequence[str]
     topics: Sequence[str]
     callers: Sequence[str | None]
-    fates: Sequence[str]
-    waits: Sequence[int | None]
+    facts: Sequence[int]
     talks: Sequence[int | None]
+    meanings: Sequence[tuple[str, int | None]]
 
     def only(self, keep: Iterable[bool]) -> "Calls":
         """Those calls that are to be kept."""
         kept = list(keep)
-        return Calls(*(list(compress(column, kept)) for column in self.columns()))
-
-    def columns(self) -> tuple[Sequence[Any], ...]:
-        return (
-            *(self.slots, self.queues, self.topics, self.callers),
-            *(self.fates, self.waits, self.talks),
+        return Calls(
+            slots=list(compress(self.slots, kept)),
+            queues=list(compress(self.queues, kept)),
+            topics=list(compress(self.topics, kept)),
+            callers=list(compress(self.callers, kept)),
+            facts=list(compress(self.facts, kept)),
+            talks=list(compress(self.talks, kept)),
+            meanings=self.meanings,
         )
+
+    def are(self, fates: Collection[str]) -> Iterator[bool]:
+        """For each call whether its fate is one of these."""
+        facts = {at for at, (fate, _) in enumerate(self.meanings) if fate in fates}
+        return map(facts.__contains__, self.facts)
 
 
 def read(connection: sqlite3.Connection, since: int, until: int) -> Calls:
@@ -74,23 +82,36 @@ def read(connection: sqlite3.Connection, since: int, until: int) -> Calls:
     cursor.row_factory = None  # plain tuples
     plus = "+" if until - since > LONG else ""  # a plus keeps SQLite from using an index
     cursor.execute(SELECT % (plus, plus), (since, until))
-    columns: list[list[Any]] = [[] for _ in range(7)]
-    while rows := cursor.fetchmany(CHUNK):
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+    return collect(iter(lambda: cursor.fetchmany(CHUNK), []))
+
+
+def collect(chunks: Iterable[Sequence[tuple[Any, ...]]]) -> Calls:
+    """Columns of rows: slot, queue, topic, caller, fate, waited, talked."""
+    slots, queues, topics, callers, facts, talks = columns = [list[Any]() for _ in range(6)]
+    known: dict[tuple[str, int | None], int] = {}
+    for rows in chunks:
+        *places, fates, waits, talked = zip(*rows, strict=True)
+        told = [known.setdefault(f, len(known)) for f in zip(fates, waits, strict=True)]
+        for column, values in zip(columns, (*places, told, talked), strict=True):
             column.extend(values)
-    return Calls(*columns)
+    return Calls(slots, queues, topics, callers, facts, talks, tuple(known))
 
 
 def count(calls: Calls, keys: Iterable[Hashable]) -> defaultdict[Any, Tally]:
     """A tally for each key; ``keys`` is one more column."""
     column = list(keys)
-    found: defaultdict[Any, Tally] = defaultdict(Tally)
-    facts = zip(column, calls.fates, calls.waits, strict=True)
-    for (key, fate, waited), n in Counter(facts).items():
-        found[key].add(fate, waited, n)
-    for (key, talked), n in Counter(zip(column, calls.talks, strict=True)).items():
+    facts: defaultdict[Any, list[int]] = defaultdict(list)
+    talks: defaultdict[Any, list[int]] = defaultdict(list)
+    for key, fact in zip(column, calls.facts, strict=True):
+        facts[key].append(fact)
+    for key, talked in zip(column, calls.talks, strict=True):
         if talked is not None:
-            found[key].talks.add(talked, n)
+            talks[key].append(talked)
+    found: defaultdict[Any, Tally] = defaultdict(Tally)
+    for key, of_key in facts.items():
+        for fact, n in Counter(of_key).items():
+            found[key].add(*calls.meanings[fact], n)
+        found[key].talks.extend(talks[key])
     return found
 
 
@@ -102,10 +123,10 @@ def unreached(
     :param every: all calls of the interval. :param calls: those that are looked at, of one queue
         perhaps. :param until: the end of the interval; who was talked to later is left out, too.
     """
-    missed = {fate for fate in set(calls.fates) if fate.partition(".")[0] in kinds.MISSED}
-    found = Counter(compress(calls.callers, (fate in missed for fate in calls.fates)))
+    missed = {fate for fate, _ in calls.meanings if fate.partition(".")[0] in kinds.MISSED}
+    found = Counter(compress(calls.callers, calls.are(missed)))
     withheld = found.pop(None, 0)
-    talked = set(compress(every.callers, (fate == ANSWERED for fate in every.fates)))
+    talked = set(compress(every.callers, every.are({ANSWERED})))
     callers = {caller for caller in found if caller} - talked
     return callers - _talked_since(connection, callers, until), withheld
 

@@ -72,7 +72,8 @@ def gather(
     found = find(connection, period, until, zone, queue)
     calls, hours = found.calls, found.hours
     callers, withheld = fates.unreached(connection, found.every, calls, until)
-    buckets = {slot: period.bucket(*hour) for slot, hour in hours.items()}
+    names = {hour: period.bucket(*hour) for hour in set(hours.values())}
+    buckets = {slot: names[hour] for slot, hour in hours.items()}
     weekdays = {slot: day.weekday() for slot, (day, _) in hours.items()}
     clocks = {slot: hour for slot, (_, hour) in hours.items()}
     gathered = Gathered(

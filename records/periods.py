@@ -122,6 +122,6 @@ def local_hours(slots: set[int], zone: ZoneInfo) -> dict[int, Hour]:
     """Slot (an instant divided by SLOT) -> its local date and hour."""
     found: dict[int, Hour] = {}
     for slot in slots:
-        local = instant(slot * SLOT).astimezone(zone)
+        local = datetime.fromtimestamp(slot * SLOT / MICRO, zone)
         found[slot] = local.date(), local.hour
     return found

@@ -6,6 +6,7 @@ allows is one) and sums stay exact.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 # Up to so many seconds, buckets are so wide; each is named by its upper, included edge.
@@ -27,10 +28,12 @@ class Spread:
     total: int = 0
 
     def add(self, seconds: int, n: int = 1) -> None:
-        """:param seconds: below nothing (a clock was set back) counts as none."""
-        seconds = max(0, seconds)
         self.times[seconds] += n
         self.total += seconds * n
+
+    def extend(self, seconds: Sequence[int]) -> None:
+        self.times.update(seconds)
+        self.total += sum(seconds)
 
     def merge(self, other: "Spread") -> None:
         self.times.update(other.times)
