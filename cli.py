@@ -105,7 +105,7 @@ def print_rows(
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:
         click.echo(empty, err=True)
-    elif not sys.stdout.isatty():
+    elif not _on_a_terminal():
         if heads:
             click.echo("\t".join(rows[0]))
         for row in rows:
@@ -118,6 +118,10 @@ def print_rows(
         for row in rows:
             table.add_row(*[str(value) for value in row.values()])
         Console().print(table)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def print_lines(lines: Iterable[str]) -> None:
