@@ -548,6 +548,8 @@ def report(
     """
     from decroche.records import exports, figures
 
+    if as_csv and as_json:
+        raise click.UsageError("choose one of --csv and --json")
     found = figures.asked(folder_of(context), period, day, queue)
     if as_json:
         click.echo(exports.as_json(found))

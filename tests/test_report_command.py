@@ -102,6 +102,11 @@ def test_what_is_asked_in_vain_is_told_in_a_sentence(
     assert done.exit_code == 1 and said in done.output
 
 
+def test_two_formats_at_once_are_a_wrong_usage(line: Path) -> None:
+    done = ask(line, "day", "--csv", "--json")
+    assert done.exit_code == 2 and "choose one of" in done.output
+
+
 def test_a_record_that_cannot_be_read_is_told_in_a_sentence(line: Path) -> None:
     (line / "decroche.db").write_bytes(b"no database" * 100)
     done = ask(line, "day")
