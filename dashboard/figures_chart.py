@@ -11,13 +11,21 @@ from .chart import GAP, HEIGHT, WIDTH
 
 LABELS = 8  # written below the columns, at most
 ROW = 34  # units of a name and its bar
-THICK = 10
 
-Count = tuple[str, int, int]  # a name, answered, unanswered
+
+@dataclass(frozen=True)
+class Count:
+    """What a bar stands for; ``tip`` says it in full to who points at it."""
+
+    name: str
+    answered: int
+    unanswered: int
+    tip: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
+    tip: str
     x: float
     answered_y: float
     answered_height: float
@@ -39,6 +47,7 @@ class Bar:
     """A name at ``y``, and its bar below it from the left."""
 
     name: str
+    tip: str
     y: int
     answered: float
     unanswered: float
@@ -53,30 +62,39 @@ class Bars:
 def columns(counts: Sequence[Count]) -> Columns:
     """One column for each count, the highest as high as the picture."""
     place = WIDTH / max(1, len(counts))
-    unit = HEIGHT / max(4, *(up + down for _, up, down in counts), 4)
+    unit = HEIGHT / _most(counts)
     every = -(-len(counts) // LABELS) or 1
-    drawn = tuple(_column(at * place, up * unit, down * unit) for at, (_, up, down) in _of(counts))
-    labels = tuple((round(at * place, 1), name) for at, (name, _, _) in _of(counts)[::every])
-    return Columns(drawn, round(place * (1 - GAP), 1), labels)
+    drawn = tuple(_column(count, at * place, unit) for at, count in enumerate(counts))
+    labels = [(round(at * place, 1), count.name) for at, count in enumerate(counts)]
+    return Columns(drawn, round(place * (1 - GAP), 1), tuple(labels[::every]))
 
 
 def bars(counts: Sequence[Count]) -> Bars:
     """One bar for each count, the longest as long as the picture."""
-    unit = WIDTH / max(4, *(up + down for _, up, down in counts), 4)
+    unit = WIDTH / _most(counts)
     drawn = tuple(
-        Bar(name, at * ROW, round(up * unit, 1), round(down * unit, 1))
-        for at, (name, up, down) in _of(counts)
+        Bar(
+            name=count.name,
+            tip=count.tip,
+            y=at * ROW,
+            answered=round(count.answered * unit, 1),
+            unanswered=round(count.unanswered * unit, 1),
+        )
+        for at, count in enumerate(counts)
     )
     return Bars(drawn, len(drawn) * ROW)
 
 
-def _of(counts: Sequence[Count]) -> list[tuple[int, Count]]:
-    return list(enumerate(counts))
+def _most(counts: Sequence[Count]) -> int:
+    """What fills the picture: a few calls alone do not."""
+    return max(4, *(count.answered + count.unanswered for count in counts), 4)
 
 
-def _column(x: float, answered: float, unanswered: float) -> Column:
+def _column(count: Count, x: float, unit: float) -> Column:
+    answered, unanswered = count.answered * unit, count.unanswered * unit
     gap = 2 if answered and unanswered else 0
     return Column(
+        tip=count.tip,
         x=round(x, 1),
         answered_y=round(HEIGHT - answered, 1),
         answered_height=round(answered, 1),

@@ -11,7 +11,7 @@ from ..hotline import DAYS
 from ..records.figures import Part, Report
 from ..records.periods import Period
 from ..records.tally import Totals
-from .figures_chart import Bars, Columns, bars, columns
+from .figures_chart import Bars, Columns, Count, bars, columns
 from .words import Words, catalogue
 
 NAMED = ("queue", "topic")  # graphs of names; the others have an order
@@ -76,12 +76,18 @@ def _graph(id: str, report: Report, words: Words) -> Graph:
     long, short = _names(id, report.period, words)
     lines = tuple(Line(part.label or long(part.key), part.totals) for part in parts)
     counts = [
-        (line.label if id in NAMED else short(part.key), part.totals.answered, part.totals.missed)
+        _count(line, line.label if id in NAMED else short(part.key), words)
         for line, part in zip(lines, parts, strict=True)
     ]
     if id in NAMED:
         return Graph(id, lines, None, bars(counts))
     return Graph(id, lines, columns(counts), None)
+
+
+def _count(line: Line, name: str, words: Words) -> Count:
+    answered, missed = line.totals.answered, line.totals.missed
+    tip = words("figures.tip", label=line.label, answered=answered, unanswered=missed)
+    return Count(name, answered, missed, tip)
 
 
 def _names(id: str, period: str, words: Words) -> tuple[Callable[[str], str], Callable[[str], str]]:
@@ -124,7 +130,7 @@ def reasons(totals: Totals, words: Words) -> Reasons:
     found = {f"gave_up.{stage}": n for stage, n in totals.abandoned_in.items()}
     found |= {f"outcome.{outcome}": n for outcome, n in totals.unanswered.items()}
     lines = tuple((_reason(name, words), n) for name, n in found.items() if n)
-    return Reasons(lines, bars([(label, 0, n) for label, n in lines]))
+    return Reasons(lines, bars([Count(label, 0, n) for label, n in lines]))
 
 
 def _reason(name: str, words: Words) -> str:

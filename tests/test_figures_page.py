@@ -15,7 +15,7 @@ from playwright.async_api import expect
 
 from decroche.dashboard import figures_view
 from decroche.dashboard.chart import HEIGHT, WIDTH
-from decroche.dashboard.figures_chart import bars, columns
+from decroche.dashboard.figures_chart import Count, bars, columns
 from decroche.dashboard.words import words
 from decroche.records import exports, figures
 from decroche.records.events import MICRO, now
@@ -67,6 +67,7 @@ async def test_it_says_what_was_counted(open_site: Page) -> None:
     assert "Démarches 3 2 1" in said
     assert "aucune touche 1 1 0" in said
     assert "a raccroché en attendant 1" in said
+    assert "<title>9\u00a0h\u00a0: 1 répondus, 0 sans réponse</title>" in text
     assert text.count("<svg") == 4 and "<script" not in text.split("<main")[1]
     assert "camille" not in text and " ana" not in said.lower()  # no figure of an agent
 
@@ -202,13 +203,13 @@ def test_a_reason_without_words_stands_as_it_is() -> None:
 
 
 def test_columns_and_bars_fill_the_picture() -> None:
-    counts = [("a", 6, 2), ("b", 0, 0), ("c", 3, 0)]
+    counts = [Count("a", 6, 2), Count("b", 0, 0), Count("c", 3, 0)]
     drawn = columns(counts)
     assert drawn.columns[0].unanswered_y == 0
     assert drawn.columns[0].answered_y + drawn.columns[0].answered_height == HEIGHT
     assert drawn.columns[2].x + drawn.width <= WIDTH
     assert [text for _, text in drawn.labels] == ["a", "b", "c"]
-    assert len(columns([(str(n), n, 0) for n in range(31)]).labels) <= 8
+    assert len(columns([Count(str(n), n, 0) for n in range(31)]).labels) <= 8
     laid = bars(counts)
     assert laid.bars[0].answered + laid.bars[0].unanswered == WIDTH
     assert columns([]).columns == () and bars([]).height == 0
