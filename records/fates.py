@@ -124,11 +124,11 @@ def unreached(
         perhaps. :param until: the end of the interval; who was talked to later is left out, too.
     """
     missed = {fate for fate, _ in calls.meanings if fate.partition(".")[0] in kinds.MISSED}
-    found = Counter(compress(calls.callers, calls.are(missed)))
-    withheld = found.pop(None, 0)
-    talked = set(compress(every.callers, every.are({ANSWERED})))
-    callers = {caller for caller in found if caller} - talked
-    return callers - _talked_since(connection, callers, until), withheld
+    found = [c for c, is_missed in zip(calls.callers, calls.are(missed), strict=True) if is_missed]
+    pairs = zip(every.callers, every.are({ANSWERED}), strict=True)
+    talked = {caller for caller, is_answered in pairs if is_answered}
+    callers = {caller for caller in found if caller and caller not in talked}
+    return callers - _talked_since(connection, callers, until), found.count(None)
 
 
 def _talked_since(connection: sqlite3.Connection, callers: Collection[str], until: int) -> set[str]:
