@@ -150,6 +150,17 @@ def of_calls(path: Path) -> dict[str, list[tuple[object, ...]]]:
     return {table: found[table] for table in ("calls", "offers", "days")}
 
 
+def test_a_number_costs_one_statement(path: Path) -> None:
+    count_days(path, FIRST, LAST)
+    store, said = Store(path), list[str]()
+    store.connection.set_trace_callback(said.append)
+    for number in (901, 902):
+        store.append(call(number, "2026-04-05T10:00").events())
+    store.close()
+    assert len([sql for sql in said if "days" in sql]) == 1
+    assert len([sql for sql in said if "max(number)" in sql]) == 1
+
+
 @pytest.mark.parametrize("purged", [0, 1, 2], ids=["nothing", "once", "twice"])
 def test_a_rebuild_is_the_same_whatever_was_deleted(path: Path, purged: int) -> None:
     count_days(path, FIRST, date(2026, 3, 25))

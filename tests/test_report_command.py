@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -111,6 +112,9 @@ def test_a_record_that_cannot_be_read_is_told_in_a_sentence(line: Path) -> None:
     (line / "decroche.db").write_bytes(b"no database" * 100)
     done = ask(line, "day")
     assert done.exit_code == 1 and "decroche.db: cannot be read" in done.output
+    sqlite3.connect(line / "empty.db").close()
+    (line / "empty.db").replace(line / "decroche.db")
+    assert "'decroche init' brings an older line up to date" in ask(line, "day").output
     for path in line.glob("decroche.db*"):
         path.unlink()
     done = ask(line, "day")
