@@ -84,10 +84,10 @@ def asked(folder: Folder, kind: str, day: str, queue: str) -> Report:
     try:
         return of_line(folder.database, hotline, period, queue, at)
     except sqlite3.Error as error:
-        older = (
-            "; 'decroche init' brings an older line up to date" if "no such" in str(error) else ""
-        )
-        raise FiguresError(f"{folder.database}: cannot be read: {error}{older}") from None
+        text = f"{folder.database}: cannot be read: {error}"
+        if "no such" in text:
+            text += "; 'decroche init' brings an older line up to date"
+        raise FiguresError(text) from None
 
 
 def of_line(path: Path, hotline: Hotline, period: Period, queue: str, at: int) -> Report:
