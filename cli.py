@@ -27,7 +27,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
-    "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError".split()
+    "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
+    "FiguresError".split()
 )
 
 
@@ -94,13 +95,20 @@ def pbx_of(context: click.Context) -> Pbx:
     return Pbx(release_here(), folder_of(context).pbx)
 
 
-def print_rows(rows: Sequence[dict[str, Any]], as_json: bool, empty: str) -> None:
-    """A list of records: JSON, a table on a terminal, tab-separated lines in a pipe."""
+def print_rows(
+    rows: Sequence[dict[str, Any]], as_json: bool, empty: str, heads: bool = False
+) -> None:
+    """A list of records: JSON, a table on a terminal, tab-separated lines in a pipe.
+
+    :param heads: whether the names of the columns stand in the pipe, too.
+    """
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:
         click.echo(empty, err=True)
-    elif not sys.stdout.isatty():
+    elif not _on_a_terminal():
+        if heads:
+            click.echo("\t".join(rows[0]))
         for row in rows:
             click.echo("\t".join(str(value) for value in row.values()))
     else:
@@ -111,6 +119,10 @@ def print_rows(rows: Sequence[dict[str, Any]], as_json: bool, empty: str) -> Non
         for row in rows:
             table.add_row(*[str(value) for value in row.values()])
         Console().print(table)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -477,11 +489,11 @@ def journal_show(context: click.Context, call: str, as_json: bool) -> None:
 @journal.command("rebuild")
 @click.pass_context
 def journal_rebuild(context: click.Context) -> None:
-    """Compute calls, offers, presence and the ledger again from the journal."""
+    """Compute calls, offers, presence, the ledger and counted days again from the journal."""
     from decroche.records.rebuild import rebuild
 
     done = rebuild(folder_of(context).database, Progress("journal"))
-    click.echo(f"{done} events read; calls, offers, presence and the ledger are computed again")
+    click.echo(f"{done} events read; calls, offers, presence, ledger and days are computed again")
 
 
 @journal.command("check")
@@ -518,6 +530,37 @@ def ledger_list(context: click.Context, as_json: bool) -> None:
 
     empty = "nobody waits to be called back"
     print_rows(ledger.as_rows(folder_of(context).database), as_json, empty)
+
+
+@main.command()
+@click.argument("period", type=click.Choice(["day", "week", "month", "year"]))
+@click.option("--of", "day", default="", metavar="DATE", help="One that holds DATE.  [today]")
+@click.option("--queue", default="", metavar="NAME", help="Only the calls of this queue.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a row for each part and queue.")
+@json_option
+@click.pass_context
+def report(
+    context: click.Context, period: str, day: str, queue: str, as_csv: bool, as_json: bool
+) -> None:
+    """Print the figures of a day, a week, a month or a year.
+
+    Arrived, answered, abandoned and where, waits, service level, talk time and who was never
+    answered; by queue, topic, hour and weekday; compared with the period before.
+    Example: decroche report week --of 2026-11-24
+    """
+    from decroche.records import exports, figures
+
+    if as_csv and as_json:
+        raise click.UsageError("choose one of --csv and --json")
+    found = figures.asked(folder_of(context), period, day, queue)
+    if as_json:
+        click.echo(exports.as_json(found))
+    elif as_csv:
+        click.echo(exports.as_csv(found), nl=False)
+    else:
+        for at, table in enumerate(exports.as_tables(found)):
+            click.echo(("\n" if at else "") + table.title)
+            print_rows(table.rows, False, "nothing", heads=True)
 
 
 @main.group()

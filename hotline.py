@@ -49,11 +49,16 @@ class _Table(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Line(_Table, frozen=True):
-    """Who answers: the name, the spoken language, the time zone of the hours."""
+    """Who answers: the name, the spoken language, the time zone of the hours.
+
+    ``service_level``: seconds of waiting within which an answer counts as in time. Multiples of
+    five, because days that are counted for good know durations in such steps.
+    """
 
     name: Label
     language: Language = "fr"
     timezone: str = "Europe/Paris"
+    service_level: Annotated[int, Meta(ge=5, le=600, multiple_of=5)] = 60
 
 
 class Network(_Table, frozen=True):

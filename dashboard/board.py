@@ -14,7 +14,7 @@ from ..records.events import MICRO, Event, instant, now
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
-from .settings import DAY_COSTS, IN_TIME, SLOT_MINUTES
+from .settings import DAY_COSTS, SLOT_MINUTES
 from .state import Day, State, agent_of, call_of, slot_of
 
 RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
@@ -138,14 +138,15 @@ class Board:
 
     def _read_day(self, at: int) -> Day:
         """Count the day: a fraction of a millisecond in the morning, some in the evening."""
-        counting, zone = monotonic_ns(), self.hotline().zone
+        counting, line = monotonic_ns(), self.hotline()
+        zone = line.zone
         began, width = midnight(at, zone), SLOT_MINUTES * 60 * MICRO
         rows = views.slots(self._connection, began, width)
         day = Day(
             began=began,
             figures=views.figures(self._connection, began),
             median=queries.median_talk(self._connection, began),
-            shares=queries.in_time(self._connection, began, IN_TIME),
+            shares=queries.in_time(self._connection, began, line.line.service_level),
             slots=tuple(slot_of(row, began, width, zone) for row in rows),
         )
         self._day = False

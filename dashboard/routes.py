@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, ledger_page, promises, sheets_page, signin, voicemail
+from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -33,6 +33,9 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
+    ("GET", "/figures", figures_page.show, MEMBERS),
+    ("GET", "/figures.csv", figures_page.as_csv, MEMBERS),
+    ("GET", "/figures.json", figures_page.as_json, MEMBERS),
     ("GET", "/start", signin.start, PUBLIC),
     ("POST", "/start", signin.start_with, PUBLIC),
     ("GET", "/sign-in", signin.form, PUBLIC),

@@ -46,6 +46,8 @@ LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
 REMOVED_MESSAGE = "message.removed"  # reason
 
+DAY_COUNTED = "day.counted"  # date, last, cells, callers: what stays when its calls are deleted
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(
@@ -71,3 +73,4 @@ LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
 DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")
+GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

@@ -15,6 +15,7 @@ from .changes import Change, Changes, Row, State
 from .events import Event
 from .promised import cancel
 
+SPOKEN = ("answered", "talked")  # of the reasons that close an entry: somebody talked to them
 UNCLAIMED = {"claimed_by": None, "claimed_until": 0}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import kinds
 from .changes import Change, Changes, Row, State, busy
+from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
 from .promised import fold_callback
@@ -22,6 +23,7 @@ KEYS = {
     "ledger": "caller",
     "callbacks": "caller",
     "messages": "call",
+    "days": "date",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
@@ -46,6 +48,8 @@ def fold(state: State, event: Event) -> Changes:
         return _back(state, event)
     if event.kind in kinds.MESSAGE_KINDS:
         return _message(state, event)
+    if event.kind == kinds.DAY_COUNTED:
+        return fold_day(state, event)
     return []
 
 
@@ -113,9 +117,11 @@ def _known(state: State, event: Event, call: Row) -> Changes:
 
 
 def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
-    """A step of the story; a call that has ended stays ended."""
+    """A step of the story; a call that has ended stays ended, but may have come further."""
     if call["ended"] is None:
         values = {"stage": stage, "since": event.at} | values
+    elif stage in kinds.GAVE_UP and call["gave_up"] in kinds.GAVE_UP[: kinds.GAVE_UP.index(stage)]:
+        values = {"gave_up": stage} | values
     return Change("calls", event.call, values)
 
 
@@ -221,13 +227,33 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
         outcome = "answered"
     outcome = outcome or call["dismissed"] or "abandoned"
     values = {"stage": "ended", "since": event.at, "ended": event.at, "outcome": outcome}
+    stage = _gave_up(state, event, call)
     if call["answered"] is None:
-        values["agent"] = None
+        values |= {"agent": None, "gave_up": stage}
+    elif call["gave_up"]:  # it was taken for interrupted
+        values["gave_up"] = None
     changes = [Change("calls", event.call, values)]
-    changes += missed(state, event.call, {**call, **values}, event.at, call["stage"])
+    changes += missed(state, event.call, {**call, **values}, event.at, stage)
     for offer in state.offers_of(event.call):
         changes += _close_offer(state, event, offer)
     return changes
+
+
+def _gave_up(state: State, event: Event, call: Row) -> str:
+    """The stage in which a call ends without a human: its last one.
+
+    A phone that fell silent at the same moment still rang: Asterisk may report its end first.
+    """
+    stage = str(call["gave_up"] or call["stage"])
+    if stage == "waiting" and any(_rang_until(event.at, o) for o in state.offers_of(event.call)):
+        return "ringing"
+    return stage
+
+
+def _rang_until(at: int, offer: Row) -> bool:
+    return (
+        offer["ended"] is not None and offer["result"] == "missed" and at - offer["ended"] < AT_ONCE
+    )
 
 
 def _close_offer(state: State, event: Event, offer: Row) -> Changes:
@@ -238,7 +264,7 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
        gone (interrupted): then nobody saw its end, and the agent is idle.
     """
     if offer["ended"] is not None:
-        if offer["result"] == "missed" and event.at - offer["ended"] < AT_ONCE:
+        if _rang_until(event.at, offer):
             return [Change("offers", offer["offer"], {"result": "cancelled"})]
         return []
     if event.body.get("outcome") != "interrupted":

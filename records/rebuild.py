@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 
+from . import days
 from .events import Event
 from .projections import KEYS, fold
 from .schema import PROJECTIONS, make_projections
@@ -31,6 +32,7 @@ def rebuild(path: Path, progress: Callable[[int, int], None] = lambda done, tota
                 store.connection.execute(f"DROP TABLE {table}")
             make_projections(store.connection)
             store.rows.forget()
+            store.rows.number_from(days.first_number(store.connection))
             after = 0
             while events := list(read(store.connection, after, limit=CHUNK)):
                 for event in events:

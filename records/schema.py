@@ -40,7 +40,8 @@ PROJECTIONS = {
             dismissed TEXT,              -- why the line itself ended the call
             rings INTEGER NOT NULL DEFAULT 0,
             fellback INTEGER NOT NULL DEFAULT 0,
-            missed INTEGER NOT NULL DEFAULT 0   -- 1: an attempt that stands in the ledger
+            missed INTEGER NOT NULL DEFAULT 0,  -- 1: an attempt that stands in the ledger
+            gave_up TEXT                 -- stage in which it ended without a human
         ) STRICT, WITHOUT ROWID""",
     "offers": """
         CREATE TABLE offers (
@@ -112,6 +113,12 @@ PROJECTIONS = {
             heard_by TEXT,               -- agent or account
             removed INTEGER              -- when the recording was deleted
         ) STRICT, WITHOUT ROWID""",
+    "days": """
+        CREATE TABLE days (
+            date TEXT PRIMARY KEY,       -- local
+            last INTEGER NOT NULL,       -- the highest number of a call when it was counted
+            body TEXT NOT NULL           -- JSON, see records/days.py
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -123,6 +130,7 @@ INDEXES = {
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
     "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
+    "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
 
@@ -202,6 +210,14 @@ def m006_callbacks(db: Database) -> None:
 @migrations()
 def m007_messages(db: Database) -> None:
     """For a line that is older than voicemail."""
+    make_projections(db.conn)
+
+
+@migrations()
+def m008_days(db: Database) -> None:
+    """For a line that is older: where callers gave up is known after a rebuild."""
+    if "gave_up" not in db["calls"].columns_dict:
+        db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
     make_projections(db.conn)
 
 

@@ -183,7 +183,7 @@ def test_nobody_on_the_line_is_starved_by_promises(count: int, arrivals: list[in
     for moment in range(120):
         for number, at in enumerate(arrivals):
             if at == moment:
-                caller = Caller(f"live-{number}", "q", 1_000 + moment)
+                caller = Caller(f"live-{number:02}", "q", 1_000 + moment)
                 waiting[caller.call] = caller, moment + 2 * (len(waiting) // count + 1)
         callers = [*promises, *(caller for caller, _ in waiting.values())]
         for offer in offers(callers, people, lines, NOW):
