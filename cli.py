@@ -28,7 +28,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError".split()
+    "FiguresError PrivacyError NumberError BackupError".split()
 )
 
 
@@ -78,6 +78,13 @@ def folder_of(context: click.Context) -> Folder:
     from decroche.records.folder import Folder
 
     return Folder(Path(context.obj).absolute())
+
+
+def line_of(context: click.Context) -> Folder:
+    folder = folder_of(context)
+    if not folder.database.exists():
+        raise click.ClickException(f"there is no line in {folder.root}; 'decroche init' makes one")
+    return folder
 
 
 def release_here() -> Release:
@@ -263,10 +270,10 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
 
     from decroche.records.applied import Applied
     from decroche.records.journal import Journal
-    from decroche.records.secrets import load
+    from decroche.records.keys import Keys
     from decroche.records.signals import until_told
 
-    hotline, secrets = Applied(folder), load(folder.secrets)
+    hotline, secrets = Applied(folder), Keys(folder.secrets)
     network = hotline().network
     async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
         if "pbx" in parts:
@@ -275,6 +282,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
 
             tasks.create_task(keep_running(Pbx(release_here(), folder.pbx)))
         if "recorder" in parts:
+            from decroche.asterisk.night import keep_clocks
             from decroche.asterisk.recorder import record
             from decroche.records.messages import keep_clock
             from decroche.records.numbers import keep_forgetting
@@ -282,13 +290,14 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             tasks.create_task(record(folder, journal, network.ami, secrets))
             tasks.create_task(keep_forgetting(folder.database))
             tasks.create_task(keep_clock(folder))
+            tasks.create_task(keep_clocks(folder, hotline))
         if "flows" in parts:
             from decroche.agi.service import Flows
             from decroche.asterisk.attend import attend
 
             flows = Flows(folder, hotline, secrets, journal)
             tasks.create_task(flows.run(network.agi))
-            tasks.create_task(attend(network.ami, secrets.ami_flows, flows, folder.cel))
+            tasks.create_task(attend(network.ami, secrets().ami_flows, flows, folder.cel))
         if "dashboard" in parts:
             from decroche.dashboard.app import make_app
             from decroche.dashboard.app import serve as serve_page
@@ -636,6 +645,156 @@ def callback_cancel(context: click.Context, caller: str) -> None:
     path = folder_of(context).database
     callbacks.withdraw(path, callbacks.match(path, caller), "admin")
     click.echo("the promise is taken back")
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@json_option
+@click.pass_context
+def purge(context: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Delete at once what is older than its clock; prints what each clock took.
+
+    The recorder does so every night. Asterisk's own record waits for a moment without calls.
+    Example: decroche purge --dry-run
+    """
+    from decroche.asterisk import privacy as room
+    from decroche.records.events import now
+
+    done = room.purge(line_of(context), now(), dry_run, Progress("computing again"))
+    rows = [one.__dict__ for one in done if as_json or one.count]
+    print_rows(rows, as_json, "nothing is older than its clock")
+
+
+@main.group()
+def privacy() -> None:
+    """What is kept about people: show it, give it out, forget it."""
+
+
+@privacy.command("report")
+@json_option
+@click.pass_context
+def privacy_report(context: click.Context, as_json: bool) -> None:
+    """List all that is kept about people: its clock in days, and the oldest of it.
+
+    Exit code 1 when something is overdue: then type: decroche purge
+    """
+    from decroche.asterisk import privacy as room
+    from decroche.records.events import now
+
+    folder, at = line_of(context), now()
+    zone, found = room.zone_of(folder), list(room.report(folder, at))
+    rows = [one.as_row(at, zone) for one in found]
+    print_rows(rows, as_json, "")
+    if any(one.overdue(at) for one in found):
+        raise click.exceptions.Exit(1)
+
+
+@privacy.command("show")
+@click.argument("number")
+@click.pass_context
+def privacy_show(context: click.Context, number: str) -> None:
+    """Say what is known of a telephone NUMBER, written in whatever way.
+
+    Example: decroche privacy show "06 12 34 56 78"
+    """
+    from decroche.asterisk import privacy as room
+
+    print_lines(room.known(line_of(context), number).lines())
+
+
+@privacy.command("export")
+@click.argument("number")
+@click.pass_context
+def privacy_export(context: click.Context, number: str) -> None:
+    """Print what is known of a NUMBER as JSON, for the person who asks (GDPR, article 15).
+
+    Example: decroche privacy export 0612345678 > answer.json
+    """
+    from decroche.asterisk import privacy as room
+
+    found = room.known(line_of(context), number)
+    click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+
+
+@privacy.command("forget")
+@click.argument("number")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def privacy_forget(context: click.Context, number: str, yes: bool) -> None:
+    """Forget a NUMBER: nothing says any more that this person ever called.
+
+    Their calls stay in the figures. A backup that is restored later loses them, too.
+    Example: decroche privacy forget 0612345678
+    """
+    from decroche.asterisk import privacy as room
+
+    folder = line_of(context)
+    found = room.known(folder, number)
+    print_lines(found.lines())
+    if not yes:
+        click.confirm("Forget this person?", abort=True)
+    count = room.forget(folder, found.number, Progress("computing again"))
+    click.echo(f"forgotten: {count} facts, numbers and records")
+    print_lines(room.still_in_backups(folder))
+
+
+@privacy.command("rotate")
+@click.pass_context
+def privacy_rotate(context: click.Context) -> None:
+    """Make new keys and destroy the old ones; refuses while a call is up.
+
+    Who is owed a call stays in the ledger; of all others nobody can tell any more who called.
+    The recorder does so every thirty days.
+    """
+    from decroche.asterisk import rotation as room
+
+    print_lines(room.renew_keys(line_of(context), Progress("computing again")).lines())
+
+
+@main.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-secrets", is_flag=True, help="Also copy the keys, into FILE.secrets.toml.")
+@click.pass_context
+def backup(context: click.Context, file: Path | None, with_secrets: bool) -> None:
+    """Back the line up into FILE while it runs: database, hotline.toml, recorded sentences.
+
+    Without the keys, unless asked for: keep those apart. Default: DIR/backups/decroche-TIME.tar.gz
+    """
+    from decroche.asterisk.prompts import recordings
+    from decroche.records import backup as room
+
+    folder = line_of(context)
+    file = file or room.default_name(folder)
+    sounds = recordings(folder.prompts)
+    manifest = room.backup(folder, file, sounds, Progress("backup"), with_secrets)
+    click.echo(f"{file}: {manifest.newest} events, {len(sounds)} recorded sentences")
+    if with_secrets:
+        click.echo(f"{room.keys_beside(file)}: the keys; whoever has both can read the numbers")
+    else:
+        click.echo("The keys are not in it: secrets.toml stays in the line's folder.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--secrets",
+    "keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The keys of another machine, as 'backup --with-secrets' wrote them.",
+)
+@click.pass_context
+def restore(context: click.Context, file: Path, keys: Path | None) -> None:
+    """Make the line of FILE, in an empty folder or over a line whose services are stopped.
+
+    What stands there is put aside. Who was forgotten meanwhile stays so.
+    Example: decroche --dir ~/line restore decroche-20261124T020000Z.tar.gz
+    """
+    from decroche.records import restore as room
+
+    folder = folder_of(context)
+    print_lines(room.restore(folder, file, Progress("restore"), keys))
+    print_lines(_make(folder))
+    click.echo(f"Next: decroche --dir {folder.root} up")
 
 
 @main.group()

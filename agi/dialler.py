@@ -67,14 +67,14 @@ class Dialler:
         line: Line,
         journal: Journal,
         database: Path,
-        number_key: str,
+        number_keys: Callable[[], tuple[str, ...]],
         midnight: Callable[[], int],
     ) -> None:
         self._hunt = hunt
         self._line = line
         self._journal = journal
         self._database = database
-        self._key = number_key
+        self._keys = number_keys
         self._midnight = midnight
         self.rings: asyncio.Queue[Ring] = asyncio.Queue()
         self.news = asyncio.Event()  # set when a promise may have changed
@@ -224,7 +224,7 @@ class Dialler:
         row, rules = attempt.row, self._line.hotline.callbacks
         caller = row["caller"]
         await speak(channel, self._line, "callback-agent")
-        number = await asyncio.to_thread(numbers.find, self._database, caller, self._key)
+        number = await asyncio.to_thread(numbers.find, self._database, caller, *self._keys())
         if number is None or rules is None or not may_dial(number, rules.prefixes):
             await self._write(callbacks.cancelled(caller, "", "no-number"))
             await speak(channel, self._line, "failed")

@@ -37,14 +37,14 @@ MODEL = 1.0  # seconds between two looks whether another hotline is in force
 class Flows:
     """Serves the calls of one line.
 
-    :param hotline: gives the model in force.
+    :param hotline: gives the model in force. :param secrets: gives the keys in force.
     """
 
     def __init__(
         self,
         folder: Folder,
         hotline: Callable[[], Hotline],
-        secrets: Secrets,
+        secrets: Callable[[], Secrets],
         journal: Journal,
     ) -> None:
         self._folder = folder
@@ -57,10 +57,10 @@ class Flows:
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
-        known = (secrets.token_key, self._knows, journal.append)
+        known = (secrets().token_key, self._knows, journal.append)
         self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
-        self._number_key = secrets.number_key
-        made = (self.hunt, self._line, journal, folder.database, secrets.number_key)
+        self._secrets = secrets
+        made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
         self.rings = self._dialler.rings
         self.under_way, self.lost = self._dialler.under_way, self._dialler.lost
@@ -128,6 +128,7 @@ class Flows:
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
+        self._line.key = self._secrets().token_key
         await flow.take(channel, self._line, self._seek, promise, turn_away)
 
     async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
@@ -135,7 +136,7 @@ class Flows:
 
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
-        self.notes.gather(seal(number, caller, self._number_key))
+        self.notes.gather(seal(number, caller, self._secrets().number_key))
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None

@@ -53,7 +53,7 @@ def apply(
 
     :raises HotlineError, RenderError, SecretsError, ApplyError: nothing has changed.
     """
-    with _alone(folder):
+    with alone(folder):
         hotline, files = next_files(folder, release)
         texts = prompt_texts(hotline)
         poor = prompts.prepare(release, folder.prompts, texts, hotline.line.language, progress)
@@ -90,7 +90,7 @@ def _prepare_cel(folder: Folder) -> None:
 
 
 @contextmanager
-def _alone(folder: Folder) -> Iterator[None]:
+def alone(folder: Folder) -> Iterator[None]:
     """One apply at a time on a line."""
     path = Path(folder.pbx) / "apply.lock"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ def read(path: Path, place: str, limit: int) -> Page:
         return Page((), place, 0)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
         try:
-            after = _row_number(connection, place)
+            after = row_number(connection, place)
             sql = f"SELECT {COLUMNS} FROM cel WHERE rowid > ? ORDER BY rowid LIMIT ?"
             rows = connection.execute(sql, (after, limit)).fetchall()
         except sqlite3.OperationalError as error:
@@ -87,7 +87,8 @@ def bridged(path: Path, linked: str) -> bool:
         return connection.execute(sql, (linked, "BRIDGE_ENTER")).fetchone() is not None
 
 
-def _row_number(connection: sqlite3.Connection, place: str) -> int:
+def row_number(connection: sqlite3.Connection, place: str) -> int:
+    """The row behind which a place is; 0 where that row is another one or gone."""
     found = PLACE.fullmatch(place)
     if not found:
         return 0

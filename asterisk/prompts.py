@@ -100,6 +100,18 @@ def missing(folder: Path, names: Mapping[str, str]) -> list[str]:
     return [name for name in names if not _exists(folder, name)]
 
 
+def recordings(folder: Path) -> list[Path]:
+    """The sound files that somebody put there; not our drafts, which are made again."""
+    drafts = _drafts(folder)
+    found = []
+    for path in sorted(folder.glob("*.*")):
+        kind, _, _ = drafts.get(path.stem, "").rpartition(" fallback")
+        ours = () if path.stem not in drafts else (kind,) if kind else FORMATS
+        if path.suffix[1:] in ANY and path.suffix[1:] not in ours:
+            found.append(path)
+    return found
+
+
 def _exists(folder: Path, name: str, kinds: Iterable[str] = ANY) -> bool:
     return any((folder / f"{name}.{kind}").is_file() for kind in kinds)
 

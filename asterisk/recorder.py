@@ -46,6 +46,7 @@ class Recorder:
     """Writes one PBX's events into one journal.
 
     :param agents: the names known now; asked again for each event, so keep it cheap.
+    :param secrets: gives the keys in force.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Recorder:
         folder: Folder,
         journal: Journal,
         agents: Callable[[], frozenset[str]],
-        secrets: Secrets,
+        secrets: Callable[[], Secrets],
         node: str = "",
     ) -> None:
         self._folder = folder
@@ -66,7 +67,7 @@ class Recorder:
 
     async def run(self, port: int) -> None:
         """Record until cancelled, across every loss of the connection."""
-        secret = self._secrets.ami_recorder
+        secret = self._secrets().ami_recorder
         await stay_connected(port, "recorder", secret, self._use, self._lost)
 
     async def _use(self, session: Session) -> None:
@@ -131,7 +132,7 @@ class Recorder:
     def _meaning(self, record: Record) -> list[Entry]:
         """What a record of the channel event log says, live or read later."""
         event = translate(record, self._agents())
-        return [event] if event is not None else identify(record, self._secrets)
+        return [event] if event is not None else identify(record, self._secrets())
 
     def _take(self, packet: Packet) -> None:
         if packet["Event"] == "CEL":
@@ -156,7 +157,9 @@ class Recorder:
         )
 
 
-async def record(folder: Folder, journal: Journal, port: int, secrets: Secrets) -> None:
+async def record(
+    folder: Folder, journal: Journal, port: int, secrets: Callable[[], Secrets]
+) -> None:
     """Record the line's PBX until cancelled.
 
     :raises RecorderError: another recorder writes this line's journal.

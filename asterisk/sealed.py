@@ -7,6 +7,7 @@ a number: a token, and a number that is kept sealed while a call is owed.
 
 import base64
 import binascii
+import re
 
 from ..records import dialplan, kinds
 from ..records.events import of_call
@@ -18,6 +19,7 @@ from .translate import Record, extra_of, is_callers
 
 BLOCK = 16  # bytes
 MARK = "n"  # stands before the digits, also when there are none
+SIGNS = re.compile(r"n[+0-9]*", re.ASCII)
 LONGEST = 64  # bytes of an encrypted number
 
 
@@ -25,7 +27,11 @@ def identify(record: Record, secrets: Secrets) -> list[Entry]:
     """What a record of the kind SEALED says: the number, sealed anew, and that it is known."""
     if record.event != dialplan.SEALED or not is_callers(record):
         return []
-    number = number_of(f"sip:{unseal(extra_of(record), secrets.fallback_key)}@fallback")
+    found = (unseal(extra_of(record), key) for key in secrets.fallback_keys)
+    digits = next((one for one in found if one is not None), None)
+    if digits is None:  # of a key that was destroyed since, or never ours: it says nothing
+        return []
+    number = number_of(f"sip:{digits}@fallback")
     if number is None:
         return [of_call(record.linked, record.unique, kinds.KNOWN, record.at, {})]
     caller = token(number, secrets.token_key)
@@ -36,17 +42,17 @@ def identify(record: Record, secrets: Secrets) -> list[Entry]:
     ]
 
 
-def unseal(text: str, key: str) -> str:
-    """What AES_ENCRYPT() has made of a few digits; empty for anything else."""
+def unseal(text: str, key: str) -> str | None:
+    """The digits of which AES_ENCRYPT() has made this; empty: withheld. None: another key."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return ""
+        return None
     if not data or len(data) % BLOCK or len(data) > LONGEST:
-        return ""
+        return None
     opener = Cipher(algorithms.AES(key.encode()), modes.ECB()).decryptor()
     plain = opener.update(data) + opener.finalize()
-    found = plain.rstrip(b"\0").decode("ascii", "replace").removeprefix(MARK)
-    return found if found.removeprefix("+").isdecimal() else ""
+    found = plain.rstrip(b"\0").decode("ascii", "replace")
+    return found.removeprefix(MARK) if SIGNS.fullmatch(found) else None

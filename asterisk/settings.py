@@ -15,6 +15,7 @@ from pathlib import Path
 from ..records.folder import Folder
 from .render import Files
 
+Ask = Callable[[str], str]  # gives Asterisk a command, returns what it printed
 MODEL = "hotline.toml"
 SECRET = re.compile(r"^(\s*(?:secret|password|md5_cred)\s*=\s*).*$", re.MULTILINE)
 
@@ -88,9 +89,16 @@ def switch(folder: Folder, files: Files, ask: Callable[[str], str] | None) -> li
                 _reload(changed, files, old, ask)
                 shutil.rmtree(fresh)
             raise
-    if previous is not None and previous != fresh:
-        shutil.rmtree(previous, ignore_errors=True)
+    sweep(folder)
     return done
+
+
+def sweep(folder: Folder) -> None:
+    """Remove what is not in force, also what a killed switch has left: it holds secrets."""
+    in_force = folder.etc.resolve().name
+    for path in folder.pbx.glob("etc.*"):
+        if path.name != in_force and path.suffix[1:].isdigit():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write(folder: Folder, files: Files) -> Path:

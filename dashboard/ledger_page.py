@@ -132,8 +132,8 @@ def _read(request: web.Request, me: str) -> Ledger:
         promised = promises.read(request, connection)
         names = {row["name"]: row["label"] for row in views.presence(connection)}
         left = voicemail.read(connection, hotline, names)
-    key = secrets.load(folder.secrets).number_key if mine else ""
-    known = {one: numbers.find(folder.database, one, key) or "" for one in mine}
+    keys = secrets.load(folder.secrets).number_keys if mine else ()
+    known = {one: numbers.find(folder.database, one, *keys) or "" for one in mine}
     labels = {name: queue.label for name, queue in hotline.queues.items()}
     entries = [_entry(row, at, me, labels, known.get(row["caller"], "")) for row in rows]
     entries.sort(key=lambda entry: not entry.mine)  # what I have claimed stands on top

@@ -1,6 +1,9 @@
 """Where a line keeps its things: one folder, the same in every room."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,21 @@ class Folder:
     def database(self) -> Path:
         """The journal, its projections, people and sheets, mode 0600."""
         return self.root / "decroche.db"
+
+    @property
+    def erasures(self) -> Path:
+        """Which tokens were forgotten and when; outside the database and its backups."""
+        return self.root / "erasures.jsonl"
+
+    @property
+    def backups(self) -> Path:
+        """Where ``decroche backup`` puts its files unless told otherwise."""
+        return self.root / "backups"
+
+    @property
+    def replaced(self) -> Path:
+        """What a restore has put aside, for a week."""
+        return self.root / "replaced"
 
     @property
     def pbx(self) -> Path:
@@ -74,3 +92,25 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Have a folder's new and renamed names on the disk when this returns."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def only_one(folder: Path, name: str) -> Iterator[bool]:
+    """Whether this process is the only one that does something of this name in a folder."""
+    with open(folder / f"{name}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -48,6 +48,10 @@ REMOVED_MESSAGE = "message.removed"  # reason
 
 DAY_COUNTED = "day.counted"  # date, last, cells, callers: what stays when its calls are deleted
 
+PURGED = "privacy.purged"  # what each clock took: a number for each
+ROTATED = "privacy.rotated"  # moved: callers who are owed a call, and have a new token
+FORGOT = "privacy.forgot"  # nothing more
+
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
 
 KINDS = frozenset(

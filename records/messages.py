@@ -8,13 +8,15 @@ Instants: microseconds UTC.
 import asyncio
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import structlog
 
-from . import kinds
+from . import clocks, kinds
 from .changes import Row
+from .clocks import DAY
 from .events import MICRO, Event, now
 from .folder import Folder
 from .schema import reader
@@ -23,8 +25,7 @@ from .store import Store
 log = structlog.get_logger(__name__)
 
 LOOK = 60.0  # seconds between two looks at the clocks
-DAY = 86_400 * MICRO
-HEARD_FOR, AT_MOST = 7 * DAY, 30 * DAY
+HEARD_FOR, AT_MOST = clocks.HEARD * DAY, clocks.MESSAGES * DAY
 HEADER, BYTES = 44, 16_000  # of a WAV file, and of one of its seconds: 16 bits, 8 kHz
 SHORTEST = 1  # seconds of a message
 SETTLED = 10.0  # seconds after which nobody writes a file any more
@@ -100,15 +101,33 @@ def remove(folder: Folder, call: str, by: str, reason: str) -> None:
 
 
 def purge(folder: Folder, at: int) -> int:
-    """Delete what is past its clock; returns how many. :raises sqlite3.Error: see above."""
+    """Delete what is past its clock, and note what is not there any more (a database was
+    restored without its recordings); returns how many. :raises sqlite3.Error: see above.
+    """
     with closing(reader(folder.database)) as connection:
-        rows = connection.execute(
-            "SELECT call FROM messages WHERE removed IS NULL AND (heard < ? OR left < ?)",
-            (at - HEARD_FOR, at - AT_MOST),
-        ).fetchall()
+        sql = "SELECT call, heard, left FROM messages WHERE removed IS NULL"
+        rows = connection.execute(sql).fetchall()
+    gone = 0
     for row in rows:
-        remove(folder, row["call"], "", "expired")
-    return len(rows)
+        over = row["left"] < at - AT_MOST or (row["heard"] or at) < at - HEARD_FOR
+        if over or not file_of(folder, row["call"]).exists():
+            remove(folder, row["call"], "", "expired" if over else "missing")
+            gone += 1
+    return gone
+
+
+def forget(folder: Folder, callers: Sequence[str]) -> int:
+    """Delete every recording of some callers (tokens); returns how many.
+
+    :raises sqlite3.Error: the database cannot be read.
+    """
+    marks = ", ".join("?" * len(callers))
+    sql = f"SELECT call FROM messages WHERE removed IS NULL AND caller IN ({marks})"
+    with closing(reader(folder.database)) as connection:
+        calls = [row["call"] for row in connection.execute(sql, tuple(callers))]
+    for call in calls:
+        remove(folder, call, "", "forgotten")
+    return len(calls)
 
 
 def adopt(folder: Folder, at: int) -> int:

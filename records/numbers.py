@@ -8,6 +8,7 @@ in the ledger is closed. It is opened for the one who has claimed the entry, and
 import asyncio
 import os
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -41,25 +42,41 @@ def seal(number: str, caller: str, key: str) -> Sealed:
     return Sealed(caller, nonce + text, now())
 
 
-def find(path: Path, caller: str, key: str) -> str | None:
-    """A caller's number; None when it is not kept, or was sealed under another key."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+def keep(connection: sqlite3.Connection, number: Sealed, at: int) -> None:
+    """Write a number down that was last used ``at``, unless a later one stands there."""
+    connection.execute(
+        """INSERT INTO numbers (caller, sealed, at) VALUES (?, ?, ?)
+            ON CONFLICT (caller) DO UPDATE SET at = max(at, excluded.at)""",
+        (number.caller, number.sealed, at),
+    )
 
+
+def find(path: Path, caller: str, *keys: str) -> str | None:
+    """A caller's number; None when it is not kept, or was sealed under none of the keys."""
     with closing(reader(path)) as connection:
         sql = "SELECT sealed FROM numbers WHERE caller = ?"
         row = connection.execute(sql, (caller,)).fetchone()
-    if row is None:
-        return None
-    nonce, text = row["sealed"][:NONCE], row["sealed"][NONCE:]
-    try:
-        return AESGCM(bytes.fromhex(key)).decrypt(nonce, text, caller.encode()).decode()
-    except InvalidTag:
-        return None
+    return None if row is None else unseal(row["sealed"], caller, keys)
 
 
-def forget(path: Path) -> int:
+def unseal(sealed: bytes, caller: str, keys: Iterable[str]) -> str | None:
+    """The number behind a token, under the first of the keys that opens it."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce, text = sealed[:NONCE], sealed[NONCE:]
+    for key in keys:
+        try:
+            return AESGCM(bytes.fromhex(key)).decrypt(nonce, text, caller.encode()).decode()
+        except InvalidTag:
+            continue
+    return None
+
+
+def forget(path: Path, at: int | None = None) -> int:
     """Delete the numbers of all to whom nobody owes a call; returns how many.
+
+    :param at: as of when (microseconds UTC), by default now.
 
     One whose entry was closed by a person is kept for UNDO seconds: it may be opened again.
 
@@ -74,7 +91,7 @@ def forget(path: Path) -> int:
                 AND caller NOT IN
                     (SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL)
                 AND caller NOT IN (SELECT caller FROM callbacks WHERE ended IS NULL)""",
-            (now() - UNDO * MICRO,),
+            ((now() if at is None else at) - UNDO * MICRO,),
         ).rowcount
 
 

@@ -158,13 +158,17 @@ def _rang(state: State, event: Event, call: Row) -> Changes:
 
 
 def _answered(state: State, event: Event, call: Row) -> Changes:
+    answered = call["answered"] or event.at
+    if "agent" not in event.body:  # half a year later: records/purge.py
+        changes = [_stage(event, call, "talking", agent=None, answered=answered)]
+        return changes + (talked(state, call["caller"], event.at, "") if call["caller"] else [])
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     values: dict[str, Any] = {"answered": event.at, "result": "answered"}
     if state.row("offers", offer) is None:  # nobody saw it ring
         values |= {"call": event.call, "agent": agent, "rang": event.at}
     changes = [
         Change("offers", offer, values),
-        _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
+        _stage(event, call, "talking", agent=agent, answered=answered),
         busy(state, agent, "talking", event),
     ]
     if call["caller"]:

@@ -14,9 +14,14 @@ from .store import Store, last_seq, read
 log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
+Progress = Callable[[int, int], None]
 
 
-def rebuild(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+def silent(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def rebuild(path: Path, progress: Progress = silent) -> int:
     """Replace the projections by what the journal says, in one transaction.
 
     :param progress: called with (events done, events in all).
@@ -24,26 +29,31 @@ def rebuild(path: Path, progress: Callable[[int, int], None] = lambda done, tota
     :raises sqlite3.OperationalError: another process holds the file; nothing has changed.
     """
     store = Store(path)
-    done = 0
     try:
         with store.transaction():
-            total = last_seq(store.connection)
-            for table in PROJECTIONS:
-                store.connection.execute(f"DROP TABLE {table}")
-            make_projections(store.connection)
-            store.rows.forget()
-            store.rows.number_from(days.first_number(store.connection))
-            after = 0
-            while events := list(read(store.connection, after, limit=CHUNK)):
-                for event in events:
-                    _project(store, event)
-                store.rows.flush()
-                store.rows.forget_ended()
-                after = events[-1].seq
-                done += len(events)
-                progress(after, total)
+            return recompute(store, progress)
     finally:
         store.close()
+
+
+def recompute(store: Store, progress: Progress = silent) -> int:
+    """The same inside a transaction that is open: after the journal itself was changed there."""
+    done, after = 0, 0
+    store.rows.flush()
+    total = last_seq(store.connection)
+    for table in PROJECTIONS:
+        store.connection.execute(f"DROP TABLE {table}")
+    make_projections(store.connection)
+    store.rows.forget()
+    store.rows.number_from(days.first_number(store.connection))
+    while events := list(read(store.connection, after, limit=CHUNK)):
+        for event in events:
+            _project(store, event)
+        store.rows.flush()
+        store.rows.forget_ended()
+        after = events[-1].seq
+        done += len(events)
+        progress(after, total)
     return done
 
 

@@ -24,7 +24,7 @@ PROJECTIONS = {
             number INTEGER UNIQUE,       -- what people call it: 1, 2, 3 ...
             trunk TEXT NOT NULL,
             did TEXT NOT NULL,
-            caller TEXT,                 -- token of the number; NULL when withheld
+            caller TEXT,                 -- token of the number; NULL when withheld, '' when purged
             stage TEXT NOT NULL,         -- greeting, menu, waiting, ringing, talking, ended
             since INTEGER NOT NULL,      -- microseconds UTC, as all instants here
             arrived INTEGER NOT NULL,
@@ -219,6 +219,11 @@ def m008_days(db: Database) -> None:
     if "gave_up" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
     make_projections(db.conn)
+
+
+def names() -> list[str]:
+    """Every step that this version knows."""
+    return [step.name for step in migrations.pending(Database(memory=True))]
 
 
 def make_projections(connection: sqlite3.Connection) -> None:

@@ -1,12 +1,15 @@
 """secrets.toml: generated passwords and keys, readable by the owner alone."""
 
+import os
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import tomlkit
 
+from .events import now
 from .folder import write_private
 
 
@@ -14,13 +17,21 @@ class SecretsError(Exception):
     """secrets.toml is missing, unreadable, or open to others."""
 
 
+class Former(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The keys of before, while a rotation is under way (records/rotate.py)."""
+
+    token_key: str
+    number_key: str
+    fallback_key: str
+
+
 class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What must not stand in hotline.toml.
 
     ``token_key`` (hex) turns callers' numbers into tokens, ``number_key`` (hex) encrypts those
     that are kept, and ``fallback_key`` (16 characters) those that Asterisk writes down while no
-    flow runs; none is ever in the database nor in its backups. ``ami_*`` are passwords of
-    our own sessions.
+    flow runs; none is ever in the database nor in its backups. ``renewed`` says since when
+    (UTC). ``ami_*`` are passwords of our own sessions.
     ``trunks`` are the passwords of registering trunks.
     """
 
@@ -29,13 +40,34 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fallback_key: str
     ami_recorder: str
     ami_flows: str
+    renewed: datetime | None = None
     trunks: dict[str, str] = {}
+    previous: Former | None = None
+
+    @property
+    def token_keys(self) -> tuple[str, ...]:
+        """The one in force first."""
+        return (self.token_key, self.previous.token_key) if self.previous else (self.token_key,)
+
+    @property
+    def number_keys(self) -> tuple[str, ...]:
+        """The one in force first."""
+        return (self.number_key, self.previous.number_key) if self.previous else (self.number_key,)
+
+    @property
+    def fallback_keys(self) -> tuple[str, ...]:
+        """The one in force first."""
+        one, former = self.fallback_key, self.previous
+        return (one, former.fallback_key) if former else (one,)
 
 
-GENERATED: dict[str, Callable[[], str]] = {
+KEYS: dict[str, Callable[[], str]] = {
     "token_key": lambda: secrets.token_hex(32),
     "number_key": lambda: secrets.token_hex(32),
     "fallback_key": lambda: secrets.token_hex(8),
+}
+GENERATED: dict[str, Callable[[], str | datetime]] = {
+    **KEYS,
     "ami_recorder": lambda: secrets.token_urlsafe(24),
     "ami_flows": lambda: secrets.token_urlsafe(24),
 }
@@ -48,9 +80,10 @@ def create(path: Path) -> Secrets:
     else:
         document = tomlkit.document()
         document.add(tomlkit.comment("Generated. Keep this file; never share or publish it."))
-    missing = {name: made for name, made in GENERATED.items() if name not in document}
-    for name, made in missing.items():
-        document[name] = made()
+    made = GENERATED | {"renewed": _instant}
+    missing = [name for name in made if name not in document]
+    for name in missing:
+        document[name] = made[name]()
     if "trunks" not in document:
         trunks = tomlkit.table()
         trunks.add(tomlkit.comment('provider = "the password of a trunk that registers"'))
@@ -58,6 +91,41 @@ def create(path: Path) -> Secrets:
     if missing:
         write_private(path, tomlkit.dumps(document))
     return load(path)
+
+
+def renew(path: Path) -> Secrets:
+    """Put new keys in force and keep the old ones as ``previous``, in one step.
+
+    :raises SecretsError: with the remedy.
+    """
+    before = load(path)
+    document = tomlkit.parse(path.read_text("utf-8"))
+    previous = tomlkit.table()
+    for name, made in KEYS.items():
+        previous[name] = getattr(before, name)
+        document[name] = made()
+    document["renewed"] = _instant()
+    document["previous"] = previous
+    write_private(path, tomlkit.dumps(document))
+    return load(path)
+
+
+def destroy_previous(path: Path) -> None:
+    """Drop the keys of before, and overwrite the file that held them.
+
+    What a disk keeps of overwritten blocks is out of reach: encrypt the disk against that.
+    """
+    document = tomlkit.parse(path.read_text("utf-8"))
+    document.pop("previous", None)
+    with open(path, "r+b") as old:
+        write_private(path, tomlkit.dumps(document))
+        old.write(bytes(os.fstat(old.fileno()).st_size))
+        old.flush()
+        os.fsync(old.fileno())
+
+
+def _instant() -> datetime:
+    return datetime.fromtimestamp(now() // 1_000_000, UTC)
 
 
 def load(path: Path) -> Secrets:

@@ -38,7 +38,12 @@ class Store:
             path, timeout=2, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         self.connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "secure_delete = ON",  # as Debian's SQLite has it by default
+        ):
             self.connection.execute(f"PRAGMA {pragma}")
         # Checkpoints are off the writer's path: see Checkpointer.
         self.connection.execute("PRAGMA wal_autocheckpoint = 0")

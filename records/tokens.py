@@ -27,10 +27,13 @@ def number_of(header: str, region: str = "FR") -> str | None:
     if not found:
         return None
     user = unquote(found[1], errors="replace")
-    if not NUMBER.fullmatch(user):
-        return None
+    return read_number(user, region) if NUMBER.fullmatch(user) else None
+
+
+def read_number(text: str, region: str = "FR") -> str | None:
+    """The E.164 number that a person writes, in any way; None when it is none."""
     try:
-        number = phonenumbers.parse(user, region)
+        number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_possible_number(number):

@@ -17,6 +17,7 @@ from decroche.agi.message import listen, turn_away
 from decroche.asterisk import line as lines
 from decroche.hotline import DAYS, parse
 from decroche.records import kinds, messages
+from decroche.records.clocks import DAY
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.rebuild import projections, rebuild
@@ -35,7 +36,6 @@ default = "visio"
 [queues.visio]
 label = "Visio"
 """
-DAY = messages.DAY
 
 
 @pytest.fixture
