@@ -27,8 +27,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
-    "LineBusy NotRunning AmiError LineError RecorderError ImportFailed "
-    "PrivacyError NumberError BackupError".split()
+    "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
+    "FiguresError PrivacyError NumberError BackupError".split()
 )
 
 
@@ -102,13 +102,20 @@ def pbx_of(context: click.Context) -> Pbx:
     return Pbx(release_here(), folder_of(context).pbx)
 
 
-def print_rows(rows: Sequence[dict[str, Any]], as_json: bool, empty: str) -> None:
-    """A list of records: JSON, a table on a terminal, tab-separated lines in a pipe."""
+def print_rows(
+    rows: Sequence[dict[str, Any]], as_json: bool, empty: str, heads: bool = False
+) -> None:
+    """A list of records: JSON, a table on a terminal, tab-separated lines in a pipe.
+
+    :param heads: whether the names of the columns stand in the pipe, too.
+    """
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:
         click.echo(empty, err=True)
-    elif not sys.stdout.isatty():
+    elif not _on_a_terminal():
+        if heads:
+            click.echo("\t".join(rows[0]))
         for row in rows:
             click.echo("\t".join(str(value) for value in row.values()))
     else:
@@ -119,6 +126,10 @@ def print_rows(rows: Sequence[dict[str, Any]], as_json: bool, empty: str) -> Non
         for row in rows:
             table.add_row(*[str(value) for value in row.values()])
         Console().print(table)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -273,19 +284,20 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
         if "recorder" in parts:
             from decroche.asterisk.night import keep_clocks
             from decroche.asterisk.recorder import record
+            from decroche.records.messages import keep_clock
             from decroche.records.numbers import keep_forgetting
 
             tasks.create_task(record(folder, journal, network.ami, secrets))
             tasks.create_task(keep_forgetting(folder.database))
+            tasks.create_task(keep_clock(folder))
             tasks.create_task(keep_clocks(folder, hotline))
         if "flows" in parts:
             from decroche.agi.service import Flows
-            from decroche.asterisk.roster import attend
+            from decroche.asterisk.attend import attend
 
             flows = Flows(folder, hotline, secrets, journal)
             tasks.create_task(flows.run(network.agi))
-            told = (flows.phones, flows.device, flows.roster, flows.changed, flows.hush)
-            tasks.create_task(attend(network.ami, secrets().ami_flows, *told))
+            tasks.create_task(attend(network.ami, secrets().ami_flows, flows, folder.cel))
         if "dashboard" in parts:
             from decroche.dashboard.app import make_app
             from decroche.dashboard.app import serve as serve_page
@@ -486,11 +498,11 @@ def journal_show(context: click.Context, call: str, as_json: bool) -> None:
 @journal.command("rebuild")
 @click.pass_context
 def journal_rebuild(context: click.Context) -> None:
-    """Compute calls, offers, presence and the ledger again from the journal."""
+    """Compute calls, offers, presence, the ledger and counted days again from the journal."""
     from decroche.records.rebuild import rebuild
 
     done = rebuild(folder_of(context).database, Progress("journal"))
-    click.echo(f"{done} events read; calls, offers, presence and the ledger are computed again")
+    click.echo(f"{done} events read; calls, offers, presence, ledger and days are computed again")
 
 
 @journal.command("check")
@@ -527,6 +539,112 @@ def ledger_list(context: click.Context, as_json: bool) -> None:
 
     empty = "nobody waits to be called back"
     print_rows(ledger.as_rows(folder_of(context).database), as_json, empty)
+
+
+@main.command()
+@click.argument("period", type=click.Choice(["day", "week", "month", "year"]))
+@click.option("--of", "day", default="", metavar="DATE", help="One that holds DATE.  [today]")
+@click.option("--queue", default="", metavar="NAME", help="Only the calls of this queue.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a row for each part and queue.")
+@json_option
+@click.pass_context
+def report(
+    context: click.Context, period: str, day: str, queue: str, as_csv: bool, as_json: bool
+) -> None:
+    """Print the figures of a day, a week, a month or a year.
+
+    Arrived, answered, abandoned and where, waits, service level, talk time and who was never
+    answered; by queue, topic, hour and weekday; compared with the period before.
+    Example: decroche report week --of 2026-11-24
+    """
+    from decroche.records import exports, figures
+
+    if as_csv and as_json:
+        raise click.UsageError("choose one of --csv and --json")
+    found = figures.asked(folder_of(context), period, day, queue)
+    if as_json:
+        click.echo(exports.as_json(found))
+    elif as_csv:
+        click.echo(exports.as_csv(found), nl=False)
+    else:
+        for at, table in enumerate(exports.as_tables(found)):
+            click.echo(("\n" if at else "") + table.title)
+            print_rows(table.rows, False, "nothing", heads=True)
+
+
+@main.group()
+def callback() -> None:
+    """Promised call-backs: who waits to be called, and when."""
+
+
+@callback.command("list")
+@json_option
+@click.pass_context
+def callback_list(context: click.Context, as_json: bool) -> None:
+    """List the promises that are open, the oldest arrival first."""
+    from decroche.records import callbacks
+
+    empty = "no call-back is promised"
+    print_rows(callbacks.as_rows(folder_of(context).database), as_json, empty)
+
+
+@callback.command("add")
+@click.argument("number")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day.  [default: now]")
+@click.option("--part", type=click.Choice(["morning", "afternoon", "evening"]), help="Of the day.")
+@click.option("--queue", default="", help="Whose agents call.  [default: that of the menu]")
+@click.option("--agent", default="", help="Who is asked first.")
+@click.option("--reason", default="", help="A few words for whoever calls.")
+@click.pass_context
+def callback_add(
+    context: click.Context,
+    number: str,
+    day: Any,
+    part: str | None,
+    queue: str,
+    agent: str,
+    reason: str,
+) -> None:
+    """Promise a call-back to NUMBER, now or on a day.
+
+    An agent's phone rings at that time, within the opening hours; who picks up is connected.
+    Example: decroche callback add "06 12 34 56 78" --on 2027-01-15 --part morning
+    """
+    from decroche.records import booking
+    from decroche.records.applied import Applied
+    from decroche.records.secrets import load
+
+    folder = folder_of(context)
+    hotline = Applied(folder)()
+    booking.rules_of(hotline)
+    due = booking.due(hotline, day.date() if day else None, part or "")
+    made = (number, "admin", due, queue, agent, reason)
+    caller = booking.book(folder.database, hotline, load(folder.secrets), *made)
+    click.echo(f"promised; 'decroche callback list' shows it as {caller[:8]}")
+
+
+@callback.command("call")
+@click.argument("caller")
+@click.pass_context
+def callback_call(context: click.Context, caller: str) -> None:
+    """Have the promise to CALLER (as listed) kept now, as soon as an agent is free."""
+    from decroche.records import callbacks
+
+    path = folder_of(context).database
+    callbacks.hurry(path, callbacks.match(path, caller), "admin")
+    click.echo("they are called as soon as an agent is free")
+
+
+@callback.command("cancel")
+@click.argument("caller")
+@click.pass_context
+def callback_cancel(context: click.Context, caller: str) -> None:
+    """Take back the promise to CALLER, as listed; what is owed stays in the ledger."""
+    from decroche.records import callbacks
+
+    path = folder_of(context).database
+    callbacks.withdraw(path, callbacks.match(path, caller), "admin")
+    click.echo("the promise is taken back")
 
 
 @main.command()

@@ -7,6 +7,8 @@ devices, presence) live in the database; secrets live in secrets.toml.
 :func:`load` reads and checks a file. Everything that is wrong raises one
 :class:`HotlineError` that names file, line, key and what was expected.
 Opening hours are decided in the line's own time zone; instants are UTC.
+
+One file because it is read as one: the tables of the file, and what is wrong with them.
 """
 
 import re
@@ -25,6 +27,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Label = Annotated[str, Meta(min_length=1, max_length=80)]
 Digit = Annotated[str, Meta(pattern=r"^[0-9*#]$")]
 Did = Annotated[str, Meta(pattern=r"^\+?[0-9]{2,20}$")]
+Prefix = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{0,14}$")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Language = Literal["fr", "en"]
@@ -33,6 +36,7 @@ Strategy = Literal["longest-idle", "round-robin", "fewest-calls", "random", "in-
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 RESERVED = ("trunk-", "queue-")  # prefixes of names that we give inside Asterisk
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PATTERNS = ("choice", "choice-callback")  # texts that only compose the menu
 PERIOD = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24:00))")
 
 
@@ -45,11 +49,16 @@ class _Table(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Line(_Table, frozen=True):
-    """Who answers: the name, the spoken language, the time zone of the hours."""
+    """Who answers: the name, the spoken language, the time zone of the hours.
+
+    ``service_level``: seconds of waiting within which an answer counts as in time. Multiples of
+    five, because days that are counted for good know durations in such steps.
+    """
 
     name: Label
     language: Language = "fr"
     timezone: str = "Europe/Paris"
+    service_level: Annotated[int, Meta(ge=5, le=600, multiple_of=5)] = 60
 
 
 class Network(_Table, frozen=True):
@@ -131,6 +140,39 @@ class Queue(_Table, frozen=True):
     overflow_after: Annotated[int, Meta(ge=1, le=7200)] = 120
 
 
+class Callbacks(_Table, frozen=True):
+    """Promised call-backs; without this table nobody is promised one.
+
+    ``prefixes`` are the beginnings of the numbers (E.164) that the line may call.
+    """
+
+    waiting: bool = True  # offered to who waits
+    closed: bool = True  # offered when the line is closed
+    menu: Digit | None = None  # the key of the menu that asks for one
+    prefixes: Annotated[list[Prefix], Meta(min_length=1)] = field(default_factory=lambda: ["+33"])
+    number_format: Literal["e164", "national", "digits"] = "e164"  # as the provider wants it
+    tries: Annotated[int, Meta(ge=1, le=9)] = 3
+    pause: Annotated[int, Meta(ge=1, le=1440)] = 10  # minutes before the second try; then doubled
+    ring_time: Annotated[int, Meta(ge=10, le=90)] = 35  # seconds
+    quiet: list[str] = []  # local periods in which nobody is called, within the opening hours
+    per_day: Annotated[int, Meta(ge=1)] = 500
+    per_agent: Annotated[int, Meta(ge=1)] = 60  # a day
+
+    def is_quiet(self, local: datetime) -> bool:
+        """Whether nobody is to be called at a local moment."""
+        at = local.time().replace(tzinfo=None)
+        return any(b <= at and (e is None or at < e) for b, e in map(_period, self.quiet))
+
+
+class Voicemail(_Table, frozen=True):
+    """Messages; without this table nobody can leave one."""
+
+    closed: bool = True  # outside the opening hours
+    unanswered: bool = True  # nobody is there, or it took too long
+    longest: Annotated[int, Meta(ge=10, le=600)] = 120  # seconds
+    silence: Annotated[int, Meta(ge=2, le=30)] = 6  # seconds that end a message
+
+
 class Hotline(_Table, frozen=True):
     """The whole line, as hotline.toml says it."""
 
@@ -140,6 +182,8 @@ class Hotline(_Table, frozen=True):
     network: Network = field(default_factory=Network)
     trunks: dict[Name, Trunk] = {}
     hours: Hours | None = None  # without hours the line is always open
+    callbacks: Callbacks | None = None  # without it no call-back is promised
+    voicemail: Voicemail | None = None  # without it no message is taken
     prompts: dict[Name, Annotated[str, Meta(max_length=2000)]] = {}
 
     @property
@@ -153,6 +197,12 @@ class Hotline(_Table, frozen=True):
         local = now.astimezone(self.zone)
         at = local.time().replace(tzinfo=None)
         return any(b <= at and (e is None or at < e) for b, e in self.hours.periods(local.date()))
+
+    def may_call(self, now: datetime) -> bool:
+        """Whether promised call-backs are kept at the instant ``now``: open, and not quiet."""
+        if self.callbacks is None or not self.is_open(now):
+            return False
+        return not self.callbacks.is_quiet(now.astimezone(self.zone))
 
     def next_change(self, now: datetime) -> datetime | None:
         """The next instant (UTC) at which the line opens or closes; None if not within 15 days."""
@@ -244,7 +294,8 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("queues", name, "overflow"), f"no other queue {queue.overflow!r}; {known}"
     yield from _trunk_problems(hotline)
     yield from _hours_problems(hotline)
-    prompts = [name for name in _catalogue(hotline.line.language) if name != "choice"]
+    yield from _callback_problems(hotline, seen)
+    prompts = [name for name in _catalogue(hotline.line.language) if name not in PATTERNS]
     for prompt in hotline.prompts:
         if prompt not in prompts:
             yield ("prompts", prompt), f"no such prompt; expected one of: {', '.join(prompts)}"
@@ -261,6 +312,19 @@ def _trunk_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
             if did in dids:
                 yield ("trunks", name, "dids"), f"the number {did} stands in two trunks"
             dids.add(did)
+
+
+def _callback_problems(hotline: Hotline, keys: set[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    calls = hotline.callbacks
+    if calls is None:
+        return
+    if calls.menu in keys:
+        yield ("callbacks", "menu"), f"key {calls.menu!r} is a choice of the menu already"
+    for text in calls.quiet:
+        try:
+            _period(text)
+        except ValueError as error:
+            yield ("callbacks", "quiet"), str(error)
 
 
 def _hours_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -341,20 +405,26 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int:
 def prompt_texts(hotline: Hotline) -> dict[str, str]:
     """Every sentence that the line says: name of the prompt -> text.
 
-    The menu is composed from its choices; a text of ``[prompts]`` wins. A
-    prompt whose text is empty is left out.
+    The menu is composed from its choices (PATTERNS); a text of ``[prompts]`` wins. A
+    prompt whose text is empty is left out, and one that belongs to a table that is not there.
     """
     texts = _catalogue(hotline.line.language)
-    pattern = texts.pop("choice")
+    patterns = {name: texts.pop(name) for name in PATTERNS}
     keys = _prompts()[hotline.line.language]["keys"]
     choices = [
-        pattern.format(label=choice.label, key=keys.get(choice.key, choice.key))
+        patterns["choice"].format(label=choice.label, key=keys.get(choice.key, choice.key))
         for choice in hotline.menu.choices
     ]
+    if hotline.callbacks and (key := hotline.callbacks.menu):
+        choices.append(patterns["choice-callback"].format(key=keys.get(key, key)))
     texts["menu"] = " ".join([*choices, texts["menu"]])
     texts["greeting"] = texts["greeting"].format(name=hotline.line.name)
     texts |= hotline.prompts
-    return {name: text for name, text in texts.items() if text.strip()}
+    tables = {"callback-": hotline.callbacks, "voicemail-": hotline.voicemail}
+    unused = tuple(beginning for beginning, table in tables.items() if table is None)
+    return {
+        name: text for name, text in texts.items() if text.strip() and not name.startswith(unused)
+    }
 
 
 @cache
@@ -365,5 +435,5 @@ def _prompts() -> dict[str, Any]:
 
 
 def _catalogue(language: Language) -> dict[str, str]:
-    """The default texts by name, with the pattern "choice" that only composes the menu."""
+    """The default texts by name, with the PATTERNS."""
     return {name: text for name, text in _prompts()[language].items() if name != "keys"}

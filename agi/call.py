@@ -19,6 +19,7 @@ TALK = 12 * 3600.0  # seconds for a conversation at most
 # a missed one could not be told apart. Not g: after a talk Asterisk itself ends the call. U runs
 # on the phone that answers: it ends the caller's lease (extensions.conf).
 DIAL = f"miIU({dialplan.TALK})"
+OUTSIDE = f"iIU({dialplan.TALK})"  # the agent hears it ring
 
 
 class AgiWire(Protocol):
@@ -101,9 +102,25 @@ class AgiChannel:
 
     async def ring(self, agents: Sequence[str], seconds: int) -> str:
         phones = "&".join(f"PJSIP/{agent}" for agent in agents)
-        dial = quote(f"{phones},{seconds},{DIAL}")
-        if (await self._wire.command(f"EXEC Dial {dial}", TALK)).result == "-1":
-            raise HungUp  # after a talk, or because the caller went while it rang
+        return await self._dial(f"{phones},{seconds},{DIAL}")
+
+    async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
+        self.remember(**{"CALLERID(num)": shown, "CALLERID(name)": ""})
+        await self.settle()
+        return await self._dial(f"PJSIP/{number}@{endpoint},{seconds},{OUTSIDE}")
+
+    async def record(self, path: Path, longest: int, silence: int) -> None:
+        file = quote(str(path.with_suffix("")))
+        command = f'RECORD FILE {file} wav "#" {longest * 1000} BEEP s={silence}'
+        await self._wire.command(command, longest + SPEECH)
+
+    async def play(self, path: Path, keys: str) -> str:
+        sound = quote(str(path.with_suffix("")))
+        return _key(await self._speech(f"STREAM FILE {sound} {quote(keys)}"))
+
+    async def _dial(self, arguments: str) -> str:
+        if (await self._wire.command(f"EXEC Dial {quote(arguments)}", TALK)).result == "-1":
+            raise HungUp  # after a talk, or because this side went while it rang
         return (await self._quick("GET FULL VARIABLE ${DIALSTATUS}")).data
 
     async def gone(self) -> None:

@@ -1,6 +1,7 @@
 """What a flow can do with a call, whatever carries it."""
 
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -23,6 +24,11 @@ class Channel(Protocol):
     @property
     def endpoint(self) -> str:
         """The PJSIP endpoint behind the channel: a trunk's or an agent's."""
+        ...
+
+    @property
+    def dialled(self) -> str:
+        """The number of ours that the caller has dialled."""
         ...
 
     async def lease(self, seconds: int) -> None:
@@ -66,6 +72,24 @@ class Channel(Protocol):
         """Ring agents; return DIALSTATUS when nobody has answered.
 
         When one answers, the conversation ends the call: :class:`HungUp`.
+        """
+        ...
+
+    async def record(self, path: Path, longest: int, silence: int) -> None:
+        """Record the caller into ``path`` (WAV): until #, a silence, or ``longest`` seconds.
+
+        Who hangs up ends it, too: :class:`HungUp`, and the file is there.
+        """
+        ...
+
+    async def play(self, path: Path, keys: str) -> str:
+        """Play a recording; one of ``keys`` interrupts it and is returned."""
+        ...
+
+    async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
+        """Call somebody outside over a trunk's endpoint; return DIALSTATUS when they do not answer.
+
+        When they do, the conversation ends the call: :class:`HungUp`. They see ``shown``.
         """
         ...
 

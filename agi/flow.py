@@ -8,34 +8,59 @@ the caller to the dialplan, which puts them into Asterisk's own queue.
 from collections.abc import Awaitable, Callable
 
 from ..records import dialplan, kinds
+from ..records.events import now
 from .channel import Channel
-from .line import Line
+from .line import Line, Who
 
+BACK = "1"  # what a caller presses to be called back, wherever that is offered
 MARGIN = 4  # seconds that a lease outlives what it is for
-Seek = Callable[[Channel, Line, str], Awaitable[None]]
+Seek = Callable[[Channel, Line, str, Who], Awaitable[None]]
+# Promises a call-back (promise.py): queue, since; False when it could not be written down.
+Promise = Callable[[Channel, Line, Who, str, int], Awaitable[bool]]
+# Ends a call that nobody takes (message.py): queue, outcome, prompt.
+Turn = Callable[[Channel, Line, str, str, str], Awaitable[None]]
 
 
-async def take(channel: Channel, line: Line, seek: Seek) -> None:
+async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn: Turn) -> None:
     """Serve one caller from the first ring to the end."""
-    await identify(channel, line)
+    arrived = now()
+    who = await identify(channel, line)
     if not line.open:
-        return await dismiss(channel, line, "closed", "closed")
+        return await closed(channel, line, who, promise, turn, arrived)
     await channel.answer()
     key = await greet(channel, line)
-    queue = await choose(channel, line, key)
+    key, queue = await choose(channel, line, key, who)
     channel.remember(**{dialplan.QUEUE: queue})
-    await seek(channel, line, queue)
+    if key and key == line.back_key and await promise(channel, line, who, queue, arrived):
+        return
+    await seek(channel, line, queue, who)
 
 
-async def identify(channel: Channel, line: Line) -> None:
+async def identify(channel: Channel, line: Line) -> Who:
     """The number is read once, here, and only its token goes on."""
-    caller = line.caller_of(await channel.from_header())
-    await channel.note(kinds.KNOWN, *([caller] if caller else []))
+    who = line.caller_of(await channel.from_header())
+    await channel.note(kinds.KNOWN, *([who.token] if who.token else []))
+    return who
+
+
+async def closed(
+    channel: Channel, line: Line, who: Who, promise: Promise, turn: Turn, arrived: int
+) -> None:
+    """The line is closed: who wishes is called back when it opens."""
+    rules = line.hotline.callbacks
+    if rules and rules.closed and who.back:
+        await channel.note(kinds.DISMISSED, "closed")
+        await channel.answer()
+        key = await ask(channel, line, "callback-closed", line.hotline.menu.patience)
+        queue = line.hotline.menu.default
+        if key == BACK and await promise(channel, line, who, queue, arrived):
+            return
+    await turn(channel, line, line.hotline.menu.default, "closed", "closed")
 
 
 async def greet(channel: Channel, line: Line) -> str:
     """Say who we are; the key of a caller who knows the menu already, or nothing."""
-    keys = "".join(choice.key for choice in line.hotline.menu.choices)
+    keys = "".join(choice.key for choice in line.hotline.menu.choices) + line.back_key
     for prompt in ("greeting", "information"):
         if key := await speak(channel, line, prompt, keys):
             return key
@@ -56,19 +81,21 @@ async def ask(channel: Channel, line: Line, prompt: str, patience: float) -> str
     return await channel.ask(prompt, patience)
 
 
-async def choose(channel: Channel, line: Line, key: str) -> str:
-    """The queue for the key that was pressed; pressing nothing leads to a human, too."""
+async def choose(channel: Channel, line: Line, key: str, who: Who) -> tuple[str, str]:
+    """The key that was pressed and its queue; pressing nothing leads to a human, too."""
     menu = line.hotline.menu
     queues = {choice.key: choice.queue for choice in menu.choices}
+    if line.back_key and who.back:
+        queues[line.back_key] = menu.default
     if queues:
         await channel.note(kinds.ASKED)
     for _ in range(menu.repeat if queues else 0):
         key = key or await ask(channel, line, "menu", menu.patience)
         if key in queues:
             await channel.note(kinds.CHOSE, key, queues[key])
-            return queues[key]
+            return key, queues[key]
         key = ""
-    return menu.default
+    return "", menu.default
 
 
 async def dismiss(channel: Channel, line: Line, outcome: str, prompt: str) -> None:

@@ -7,7 +7,7 @@ Everything runs in one event loop; nothing here waits.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..hotline import Queue
 from ..records.events import MICRO, now
@@ -46,7 +46,7 @@ class Hunt:
         fallback = next(iter(queues))
         for turn in self._turns.values():
             if turn.caller.queue not in queues:
-                turn.caller = Caller(turn.caller.call, fallback, turn.caller.since)
+                turn.caller = replace(turn.caller, queue=fallback)
         self._look()
 
     def staff(self, positions: Mapping[str, Mapping[str, int]]) -> None:
@@ -102,10 +102,16 @@ class Hunt:
 
         One who waits already keeps the place, and an offer that is not taken up yet.
         """
+        return self.wait_for(Caller(call, queue, since))
+
+    def wait_for(self, caller: Caller) -> Turn:
+        """Like :meth:`join`, for a promised call-back, too."""
+        call = caller.call
         turn = self._turns.get(call)
         if turn is not None and (turn.ringing or not turn.offer.done()):
             return turn
-        caller = Caller(call, queue if queue in self._queues else next(iter(self._queues)), since)
+        if caller.queue not in self._queues:
+            caller = replace(caller, queue=next(iter(self._queues)))
         future: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
         if turn is None:
             turn = self._turns[call] = Turn(caller, future)
@@ -147,6 +153,7 @@ class Hunt:
             if agent.talked or (status == "ANSWER" and len(turn.ringing) == 1):
                 agent.calls += 1
                 agent.idle_since = now
+                agent.was_back = turn.caller.back
                 self._rest(agent, now, self._queues[turn.caller.queue].wrap_up)
             elif status in MISSED_REST:
                 self._rest(agent, now, MISSED_REST[status])

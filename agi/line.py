@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
+from ..records.folder import Folder
+from ..records.outside import may_dial
 from ..records.tokens import number_of, token
 
 AGAIN = 30.0  # seconds
@@ -24,12 +26,20 @@ BYTES = {
 }
 
 
+@dataclass(frozen=True)
+class Who:
+    """Who calls: a token, empty when the number is withheld; ``back``: they can be called back."""
+
+    token: str = ""
+    back: bool = False
+
+
 @dataclass
 class Line:
     """The applied hotline, its people, and a way to append to the journal.
 
-    ``prompts`` is the folder of the sentences. ``key`` is the secret behind the
-    callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
+    ``prompts`` is the folder of the sentences, ``folder`` the line's own. ``key`` is the secret
+    behind the callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
     returns when the event is durable. ``keep`` is told the number behind a token, once.
     """
 
@@ -40,6 +50,7 @@ class Line:
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keep: Callable[[str, str], None] = lambda number, caller: None
+    folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -68,14 +79,19 @@ class Line:
         ]
         return max(found, default=0) + 1
 
-    def caller_of(self, header: str) -> str:
-        """The caller's token from a From header; empty when withheld."""
+    def caller_of(self, header: str) -> Who:
+        """Who calls, from a From header."""
         number = number_of(header)
         if not number:
-            return ""
-        caller = token(number, self.key)
+            return Who()
+        caller, rules = token(number, self.key), self.hotline.callbacks
         self.keep(number, caller)
-        return caller
+        return Who(caller, bool(rules) and may_dial(number, rules.prefixes if rules else ()))
+
+    @property
+    def back_key(self) -> str:
+        """The key of the menu that asks for a call-back; empty without one."""
+        return (self.hotline.callbacks.menu or "") if self.hotline.callbacks else ""
 
     @property
     def open(self) -> bool:

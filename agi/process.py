@@ -25,7 +25,9 @@ from ..records.store import Store
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel, ChannelError, HungUp
-from .line import Line
+from .line import Line, Who
+from .message import turn_away
+from .promise import promise
 from .wire import Reply
 
 
@@ -96,13 +98,14 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
             store.close()
 
     key = load(folder.secrets).token_key
-    line = Line(Applied(folder)(), folder.prompts, key, names.__contains__, append)
+    made = (Applied(folder)(), folder.prompts, key, names.__contains__, append)
+    line = Line(*made, folder=folder)
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:
-        await flow.take(channel, line, _leave_to_the_dialplan)
+        await flow.take(channel, line, _leave_to_the_dialplan, promise, turn_away)
 
 
-async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str) -> None:
+async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str, who: Who) -> None:
     """The queue is in DECROCHE_QUEUE; without the token the dialplan goes on."""
     await channel.settle()

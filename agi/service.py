@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, people, views
+from ..records import kinds, messages, people, views
 from ..records.events import MICRO, Event, now
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -17,15 +17,18 @@ from ..records.store import last_seq
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel
-from .fastagi import FastAgi
+from .dialler import Dialler
+from .fastagi import FastAgi, Flow
 from .hunt import Hunt
-from .line import Line
+from .line import Line, Who
+from .message import listen, turn_away
 from .notes import Notes
+from .promise import promise
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
 
-FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys()
+FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -54,10 +57,13 @@ class Flows:
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
-        self._line = Line(
-            hotline(), prompts, secrets().token_key, self._knows, journal.append, keep=self._keep
-        )
+        known = (secrets().token_key, self._knows, journal.append)
+        self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
         self._secrets = secrets
+        made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
+        self._dialler = Dialler(*made, self._midnight)
+        self.rings = self._dialler.rings
+        self.under_way, self.lost = self._dialler.under_way, self._dialler.lost
 
     async def run(self, port: int, ready: Callable[[int], None] = lambda port: None) -> None:
         """Serve until cancelled."""
@@ -67,13 +73,20 @@ class Flows:
         finally:
             reader.close()
         self._staff()
-        flows = {"call": self._take, "presence": self._declare}
+        await asyncio.to_thread(messages.prepare, self._folder)
+        flows: dict[str, Flow] = {
+            "call": self._take,
+            "presence": self._declare,
+            "callback": self._dialler.take,
+            "messages": self._listen,
+        }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
             await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
             tasks.create_task(self._serve(server, port, ready), name="fastagi")
+            tasks.create_task(self._dialler.run(), name="call-backs")
 
     async def _serve(self, server: FastAgi, port: int, ready: Callable[[int], None]) -> None:
         try:
@@ -116,10 +129,10 @@ class Flows:
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
         self._line.key = self._secrets().token_key
-        await flow.take(channel, self._line, self._seek)
+        await flow.take(channel, self._line, self._seek, promise, turn_away)
 
-    async def _seek(self, channel: Channel, line: Line, queue: str) -> None:
-        await Wait(self.hunt, channel, line, queue, self.hush.put_nowait).run()
+    async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
+        await Wait(self.hunt, channel, line, queue, who, self.hush.put_nowait).run()
 
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
@@ -127,6 +140,9 @@ class Flows:
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None
+
+    async def _listen(self, channel: AgiChannel) -> None:
+        await listen(channel, self._line)
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)
@@ -138,6 +154,8 @@ class Flows:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
                     self.changed.set()
+                elif event.kind not in kinds.PEOPLE_KINDS:
+                    self._dialler.news.set()
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
                 self._staff()
 
@@ -153,6 +171,7 @@ class Flows:
         if model is not self._line.hotline:
             self._line.hotline = model
             self.hunt.configure(model.queues)
+            self._dialler.news.set()
             self.changed.set()
 
     def _staff(self) -> None:

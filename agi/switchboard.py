@@ -13,6 +13,11 @@ The rules, each a property in tests/test_switchboard.py:
    has waited longer than ``overflow_after`` reaches the agents of the overflow
    queue as well.
 5. A caller is never left waiting while an agent who may serve them is free.
+6. A promised call-back waits like a caller, with the arrival that it was promised at. An agent
+   whose last call was one serves somebody on the line next, if such a caller waits for them:
+   at least every second call goes to who is on the line.
+7. A call-back that asks for an agent rings nobody else before ``anyone_at``; an agent who has
+   asked for it themselves (``only``) need not be available.
 """
 
 import zlib
@@ -25,11 +30,16 @@ from ..records.events import MICRO
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who waits. ``since`` is when the wait began."""
+    """Somebody who waits. ``since`` is when the wait began; ``back``: a promised call-back."""
 
     call: str
     queue: str
     since: int
+    back: bool = False
+    agent: str = ""  # who is asked for
+    anyone_at: int = 0  # from when on others may be rung
+    only: bool = False  # nobody else, ever
+    never: frozenset[str] = frozenset()  # agents who have made their calls of the day
 
 
 @dataclass(slots=True)
@@ -47,6 +57,7 @@ class Agent:
     idle_since: int = 0
     offered: int = 0  # when rung last
     calls: int = 0  # answered today
+    was_back: bool = False  # the last call was a promised call-back
 
     @property
     def there(self) -> bool:
@@ -55,6 +66,11 @@ class Agent:
 
     def free(self, now: int) -> bool:
         return self.there and not self.device_busy and not self.offer and self.rest_until <= now
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the phone could ring, whatever its owner has declared."""
+        return self.reachable and not self.device_busy and not self.offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +95,52 @@ def offers(
     waiting: Iterable[Caller], agents: Iterable[Agent], queues: Mapping[str, Queue], now: int
 ) -> list[Offer]:
     """Whom to ring now, in the order of the callers."""
+    agents = list(agents)
     free = [agent for agent in agents if agent.free(now)]
-    found: list[Offer] = []
-    if not free:
-        return found
-    for caller in sorted(waiting, key=lambda c: (-queues[c.queue].priority, c.since, c.call)):
-        rung = _choose(caller, free, queues, now)
-        if rung:
-            names = tuple(agent.name for agent in rung)
-            found.append(Offer(caller.call, caller.queue, names, queues[caller.queue].ring_time))
+    order = sorted(waiting, key=lambda c: (-queues[c.queue].priority, c.since, c.call))
+    back = [caller for caller in order if caller.back]
+    found = _asked_for(back, agents, queues)
+    taken = {name for offer in found for name in offer.agents}
+    free = [agent for agent in free if agent.name not in taken]
+    owing = {caller.call: caller for caller in order if not caller.back} if back else {}
+    # In a second round nobody on the line is left for an agent who was kept for them.
+    for caller in (*order, *back):
+        if not free:
+            break
+        if caller.back and any(offer.call == caller.call for offer in found):
+            continue
+        able = free
+        if caller.back and owing:
+            able = [agent for agent in free if not _owes(agent, owing.values(), queues, now)]
+        if rung := _choose(caller, able, queues, now):
+            found.append(_offer(caller, rung, queues))
+            owing.pop(caller.call, None)
             free = [agent for agent in free if agent not in rung]
-            if not free:
-                break
     return found
+
+
+def _offer(caller: Caller, rung: Sequence[Agent], queues: Mapping[str, Queue]) -> Offer:
+    names = tuple(agent.name for agent in rung)
+    return Offer(caller.call, caller.queue, names, queues[caller.queue].ring_time)
+
+
+def _asked_for(
+    order: Iterable[Caller], agents: Iterable[Agent], queues: Mapping[str, Queue]
+) -> list[Offer]:
+    """Call-backs for which an agent has asked to be rung."""
+    at_hand = {agent.name: agent for agent in agents if agent.at_hand}
+    found = []
+    for caller in order:
+        if caller.only and (agent := at_hand.pop(caller.agent, None)):
+            found.append(_offer(caller, [agent], queues))
+    return found
+
+
+def _owes(agent: Agent, callers: Iterable[Caller], queues: Mapping[str, Queue], now: int) -> bool:
+    """Whether it is the turn of somebody on the line whom this agent may serve."""
+    return agent.was_back and any(
+        name in agent.positions for caller in callers for name in queues_of(caller, queues, now)
+    )
 
 
 def somebody_there(
@@ -113,6 +162,8 @@ def next_change(
         widens = caller.since + own.overflow_after * MICRO
         if own.overflow and widens > now:
             instants.append(widens)
+        if caller.agent and not caller.only and caller.anyone_at > now:
+            instants.append(caller.anyone_at)
     return min(instants, default=None)
 
 
@@ -120,11 +171,20 @@ def _choose(
     caller: Caller, free: Sequence[Agent], queues: Mapping[str, Queue], now: int
 ) -> list[Agent]:
     """The agents of the first queue that has a free one, by its strategy."""
+    if caller.only:
+        return []
+    if caller.never:
+        free = [agent for agent in free if agent.name not in caller.never]
+    if caller.agent:
+        wanted = [agent for agent in free if agent.name == caller.agent]
+        if wanted or caller.anyone_at > now:
+            return wanted
     for name in queues_of(caller, queues, now):
         members = [agent for agent in free if name in agent.positions]
         if members:
             queue = queues[name]
-            count = queue.ring_few if queue.strategy == "ring-few" else 1
+            few = queue.strategy == "ring-few" and not caller.back
+            count = queue.ring_few if few else 1
             return sorted(members, key=lambda a: _rank(a, name, queue, caller))[:count]
     return []
 

@@ -6,15 +6,17 @@ own queue. During a conversation there is none: talking is Asterisk's.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..records import dialplan, kinds
 from ..records.events import MICRO, now
 from .channel import Channel, HungUp
-from .flow import MARGIN, dismiss, speak
+from .flow import BACK, MARGIN, ask, speak
 from .hunt import Hunt, Turn
-from .line import Line
+from .line import Line, Who
+from .message import turn_away
+from .promise import PATIENCE, promise
 from .switchboard import Offer
 
 LEASE = 20  # seconds
@@ -29,11 +31,18 @@ class Wait:
     """
 
     def __init__(
-        self, hunt: Hunt, channel: Channel, line: Line, queue: str, hush: Callable[[str], None]
+        self,
+        hunt: Hunt,
+        channel: Channel,
+        line: Line,
+        queue: str,
+        who: Who,
+        hush: Callable[[str], None],
     ) -> None:
         self._hunt = hunt
         self._channel = channel
         self._line = line
+        self._who = who
         self._hush = hush
         queues = line.hotline.queues  # an apply may have removed the queue since the menu
         self._name = queue if queue in queues else line.hotline.menu.default
@@ -48,6 +57,8 @@ class Wait:
         try:
             if not self._join().offer.done():
                 await self._say("wait")
+                if await self._promised():
+                    return
             await self._until_answered(gone)
         finally:
             gone.cancel()
@@ -65,6 +76,8 @@ class Wait:
                 return await self._dismiss("refused-empty", "nobody")
             else:
                 await self._say("still")
+                if await self._promised():
+                    return
                 self._said = now()
 
     def _join(self) -> Turn:
@@ -93,13 +106,29 @@ class Wait:
 
     async def _say(self, prompt: str) -> None:
         """A sentence between the music; an offer cuts it short."""
+        await self._until_cut(speak(self._channel, self._line, prompt, dialplan.STOP))
+
+    async def _promised(self) -> bool:
+        """Whether the caller wishes to be called back, and is promised so: the wait is over."""
+        rules = self._line.hotline.callbacks
+        if not (rules and rules.waiting and self._who.back) or self._join().offer.done():
+            return False
+        asked = ask(self._channel, self._line, "callback-offer", PATIENCE)
+        if await self._until_cut(asked) != BACK or self._join().offer.done():
+            return False
+        self._hunt.leave(self._channel.call)
+        return await promise(self._channel, self._line, self._who, self._name, self._since)
+
+    async def _until_cut(self, sentence: Awaitable[str]) -> str:
+        """A sentence that ends when there is an offer; then music again."""
         offer = self._join().offer
         offer.add_done_callback(self._cut)
         try:
-            await speak(self._channel, self._line, prompt, dialplan.STOP)
+            key = await sentence
         finally:
             offer.remove_done_callback(self._cut)
         await self._channel.music(True)
+        return key
 
     def _cut(self, offer: asyncio.Future[Offer]) -> None:
         if not offer.cancelled():
@@ -107,7 +136,7 @@ class Wait:
 
     async def _dismiss(self, outcome: str, prompt: str) -> None:
         self._hunt.leave(self._channel.call)
-        await dismiss(self._channel, self._line, outcome, prompt)
+        await turn_away(self._channel, self._line, self._name, outcome, prompt)
 
     def _look_around(self) -> None:
         if self._hunt.somebody_there(self._channel.call):

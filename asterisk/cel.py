@@ -75,6 +75,18 @@ def last_sign(path: Path, boot: str) -> int | None:
     return None if found is None else round(found * MICRO)
 
 
+def bridged(path: Path, linked: str) -> bool:
+    """Whether two people have talked in a call (linked id).
+
+    :raises sqlite3.Error: the file cannot be read.
+    """
+    if not path.exists():
+        return False
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+        sql = "SELECT 1 FROM cel WHERE linkedid = ? AND uniqueid <> linkedid AND eventtype = ?"
+        return connection.execute(sql, (linked, "BRIDGE_ENTER")).fetchone() is not None
+
+
 def row_number(connection: sqlite3.Connection, place: str) -> int:
     """The row behind which a place is; 0 where that row is another one or gone."""
     found = PLACE.fullmatch(place)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from .decoder import Packet
 from .session import Session
 
 DEVICE = re.compile(r"PJSIP/([a-z0-9][a-z0-9_-]{0,39})")
@@ -12,8 +13,10 @@ async def watch_devices(
     session: Session,
     phones: Callable[[dict[str, str]], None],
     changed: Callable[[str, str], None],
+    other: Callable[[Packet], None] = lambda packet: None,
 ) -> None:
-    """Call ``phones`` with all states known now, then ``changed(endpoint, state)`` at each change.
+    """Call ``phones`` with all states known now, then ``changed(endpoint, state)`` at each change,
+    and ``other`` with every other event.
 
     Returns when the session is lost. Source: AMI action DeviceStateList, event
     DeviceStateChange; states as in Asterisk: NOT_INUSE, INUSE, RINGING ...
@@ -23,6 +26,8 @@ async def watch_devices(
     while (packet := await session.next_event()) is not None:
         if found := _state(packet):
             changed(*found)
+        else:
+            other(packet)
 
 
 def _state(packet: Mapping[str, str]) -> tuple[str, str] | None:

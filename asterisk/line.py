@@ -7,7 +7,7 @@ from datetime import datetime, time
 from pathlib import Path
 
 from ..hotline import load
-from ..records import people, schema, secrets, views
+from ..records import messages, people, schema, secrets, views
 from ..records.check import Finding
 from ..records.check import check as in_itself
 from ..records.events import MICRO
@@ -43,6 +43,7 @@ def create(folder: Folder, examples: Path) -> list[str]:
         shutil.copyfile(examples / "hotline.toml", folder.hotline)
     secrets.create(folder.secrets)
     schema.prepare(folder.database)
+    messages.prepare(folder)
     return [f"made {path}" for path in made]
 
 

@@ -40,6 +40,18 @@ FALLBACK = {
     "paused": "beep",
     "away": "agent-loggedoff",
     "failed": "an-error-has-occured",
+    "callback-offer": "beep",
+    "callback-closed": "vm-goodbye",
+    "callback-promised": "vm-goodbye",
+    "callback-failed": "an-error-has-occured",
+    "callback-agent": "beep",
+    "callback-unanswered": "vm-nobodyavail",
+    "voicemail-closed": "vm-intro",
+    "voicemail-nobody": "vm-intro",
+    "voicemail-noted": "vm-goodbye",
+    "voicemail-none": "vm-nomore",
+    "voicemail-next": "beep",
+    "voicemail-done": "vm-nomore",
 }
 
 

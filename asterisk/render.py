@@ -101,10 +101,12 @@ def _values(plan: Plan) -> dict[str, object]:
         "default_queue": hotline.menu.default,
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES,
+        "messages_code": dialplan.MESSAGES,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
         "talk_context": dialplan.TALK,
+        "back_context": dialplan.BACK,
         "fellback": kinds.FELL_BACK,
         "sealed": dialplan.SEALED,
         "dismissed": kinds.DISMISSED,
@@ -142,7 +144,7 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(trunk.dids))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    _same("feature codes", codes, set(dialplan.FEATURES))
+    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

@@ -11,8 +11,6 @@ from collections.abc import Callable
 import structlog
 
 from ..records import dialplan
-from .devices import watch_devices
-from .link import stay_connected
 from .session import AmiError, Session
 
 log = structlog.get_logger(__name__)
@@ -75,32 +73,3 @@ async def end_sentences(session: Session, channels: asyncio.Queue[str]) -> None:
             await session.send("PlayDTMF", Channel=channel, Digit=dialplan.STOP, Receive="true")
         except AmiError as error:  # the sentence ends by itself, seconds later
             log.info("a sentence could not be cut short", reason=str(error))
-
-
-async def attend(
-    port: int,
-    secret: str,
-    phones: Callable[[dict[str, str]], None],
-    device: Callable[[str, str], None],
-    target: Callable[[], Members],
-    changed: asyncio.Event,
-    hush: asyncio.Queue[str],
-) -> None:
-    """What the flows need of AMI, until cancelled: phones watched, roster equal, sentences cut."""
-
-    async def use(session: Session) -> None:
-        helpers = [
-            asyncio.create_task(keep_equal(session, target, changed), name="roster"),
-            asyncio.create_task(end_sentences(session, hush), name="hush"),
-        ]
-        try:
-            await watch_devices(session, phones, device)
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-
-    async def lost(reason: str) -> None:
-        """The phones' last known states stand until the connection is back."""
-
-    await stay_connected(port, "flows", secret, use, lost)

@@ -54,7 +54,8 @@ def purge_cel(folder: Folder, at: int, dry_run: bool = False) -> int:
 
 
 def forget(folder: Folder, until: Mapping[str, int], keys: Secrets) -> int:
-    """Delete the rows in which the fallback has kept the number of one of these callers.
+    """Delete the rows in which the fallback has kept the number of one of these callers, and
+    those of calls that were made to them.
 
     :param until: token -> the instant (microseconds UTC) up to which; what came later stays.
     :returns: how many rows.
@@ -71,9 +72,16 @@ def forget(folder: Folder, until: Mapping[str, int], keys: Secrets) -> int:
         ]
         for place in places:
             connection.execute("DELETE FROM cel WHERE rowid = ?", (place,))
-        if places:
+        gone = len(places) + sum(_forget_calls(connection, *one) for one in until.items())
+        if gone:
             _empty_log(connection)
-        return len(places)
+        return gone
+
+
+def _forget_calls(connection: sqlite3.Connection, caller: str, at: int) -> int:
+    """The rows of calls that were made to somebody: such a call is named for them."""
+    sql = "DELETE FROM cel WHERE linkedid GLOB ? AND CAST(eventtime AS REAL) * 1e6 <= ?"
+    return connection.execute(sql, (f"callback-{caller}-*", at)).rowcount
 
 
 def _sealed(

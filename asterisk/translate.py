@@ -13,6 +13,7 @@ import msgspec
 
 from ..records import dialplan, kinds
 from ..records.events import MICRO, Event, of_call
+from ..records.promised import AGENT, CALLER, CHANNEL, of_attempt
 
 WORD = re.compile(r"[A-Za-z0-9_*#-]{1,64}")
 HANGUP_CAUSE = re.compile(r"\d{1,3}")
@@ -53,6 +54,8 @@ def translate(record: Record, agents: frozenset[str]) -> Event | None:
     :param agents: the names that we know; a channel of anybody else says nothing.
     """
     endpoint = _endpoint(record.channel)
+    if CHANNEL.fullmatch(record.linked):
+        return _call_back(record, endpoint)
     if endpoint.startswith(dialplan.TRUNK):
         return _caller(record, endpoint) if is_callers(record) else None
     if endpoint in agents and record.unique != record.linked:
@@ -93,6 +96,19 @@ def _agent(record: Record, agent: str) -> Event | None:
         case "HANGUP":
             return _event(record, kinds.OFFER_ENDED, body | {"cause": _cause(record)})
     return None
+
+
+def _call_back(record: Record, endpoint: str) -> Event | None:
+    """Of a call of our own: the agent's phone rang first, then the caller's was dialled."""
+    agents = record.unique == record.linked
+    agent = {"agent": endpoint} if agents else {}
+    if record.event == "HANGUP":
+        body = {"side": AGENT if agents else CALLER, "cause": _cause(record)}
+        return of_attempt(record.linked, kinds.BACK_LEFT, record.at, **body, **agent)
+    steps = {("CHAN_START", True): kinds.BACK_RANG, ("CHAN_START", False): kinds.BACK_DIALLED}
+    steps[("BRIDGE_ENTER", False)] = kinds.BACK_KEPT
+    kind = steps.get((record.event, agents))
+    return of_attempt(record.linked, kind, record.at, **agent) if kind else None
 
 
 def _event(record: Record, kind: str, body: dict[str, Any], *words: str) -> Event:

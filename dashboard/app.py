@@ -14,7 +14,7 @@ from ..records.journal import Journal
 from . import assets
 from .board import Board
 from .guard import errors, guard, harden
-from .keys import FOLDER, HOTLINE, SEARCHER, SESSIONS, STREAM, TRIES
+from .keys import COUNTING, FOLDER, HOTLINE, SEARCHER, SESSIONS, STREAM, TRIES
 from .pages import set_up
 from .routes import add_routes
 from .sessions import Sessions
@@ -39,6 +39,7 @@ def make_app(
     sessions = Sessions(folder.database, connection)
     app = web.Application(client_max_size=BODY_MAX, middlewares=[errors, guard])
     app[FOLDER], app[HOTLINE], app[TRIES] = folder, hotline, Tries()
+    app[COUNTING] = asyncio.Lock()
     app[SESSIONS] = sessions
     app[SEARCHER] = Searcher(folder.database)
     board = Board(connection, hotline, lambda: journal.trouble)

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from time import monotonic_ns
 
 from ..hotline import Hotline
-from ..records import kinds, views
+from ..records import callbacks, kinds, ledger, views
 from ..records.events import MICRO, Event, instant, now
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
-from .settings import DAY_COSTS, IN_TIME, SLOT_MINUTES
+from .settings import DAY_COSTS, SLOT_MINUTES
 from .state import Day, State, agent_of, call_of, slot_of
 
 RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
+OWING = {kinds.ENDED, kinds.ANSWERED, kinds.KNOWN} | kinds.LEDGER_KINDS | kinds.BACK_KINDS
 COUNTED = {kinds.ARRIVED, kinds.ANSWERED, kinds.ENDED}  # these change the day's figures
 
 
@@ -35,6 +36,7 @@ class Board:
         self._trouble = trouble
         self._calls: set[str] = set()
         self._people = False
+        self._owed = True  # who is to be called back may have changed
         self._day = False
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
@@ -49,6 +51,7 @@ class Board:
             if event.seq <= self.seq:
                 continue
             self.seq = event.seq
+            self._owed |= event.kind in OWING
             if event.kind in kinds.CALL_KINDS:
                 self._calls.add(event.call)
                 self._people |= event.kind in RUNG
@@ -80,6 +83,10 @@ class Board:
             self._read_all(at)
         else:
             self._read_touched(at)
+        if self._owed:
+            self.state.owed = ledger.count(self._connection)
+            self.state.promised = callbacks.count(self._connection)
+            self._owed = False
         self.state.now = at
         self.state.lost = self.lost
         self.state.trouble = self._trouble()
@@ -104,6 +111,7 @@ class Board:
         people = [agent_of(row, at) for row in views.presence(connection)]
         members = queries.members(connection)
         self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
+        self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
         self.state.members = members
@@ -130,14 +138,15 @@ class Board:
 
     def _read_day(self, at: int) -> Day:
         """Count the day: a fraction of a millisecond in the morning, some in the evening."""
-        counting, zone = monotonic_ns(), self.hotline().zone
+        counting, line = monotonic_ns(), self.hotline()
+        zone = line.zone
         began, width = midnight(at, zone), SLOT_MINUTES * 60 * MICRO
         rows = views.slots(self._connection, began, width)
         day = Day(
             began=began,
             figures=views.figures(self._connection, began),
             median=queries.median_talk(self._connection, began),
-            shares=queries.in_time(self._connection, began, IN_TIME),
+            shares=queries.in_time(self._connection, began, line.line.service_level),
             slots=tuple(slot_of(row, began, width, zone) for row in rows),
         )
         self._day = False

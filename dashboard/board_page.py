@@ -27,6 +27,7 @@ async def board(request: web.Request) -> web.Response:
         queues=queues,
         pills=pills,
         now=now() // 1000,
+        level=stream.board.state.hotline.line.service_level,
         every="all" in request.query,
     )
 

@@ -34,6 +34,14 @@ def moment(at: int, zone: ZoneInfo, language: str) -> str:
     return format_datetime(instant(at).astimezone(zone), "EEEE d MMMM y HH:mm:ss", locale=language)
 
 
+def shortly(at: int, now: int, zone: ZoneInfo, language: str) -> str:
+    """When, as short as it is clear: "14:30" today, else "mercredi 2 décembre"."""
+    local, today = instant(at).astimezone(zone), instant(now).astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return format_date(local.date(), "EEEE d MMMM", locale=language).replace(" ", HARD)
+
+
 def filled(html: str, now: int) -> str:
     """Write the durations into ``<time data-since="MILLISECONDS"></time>``.
 

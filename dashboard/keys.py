@@ -1,5 +1,6 @@
 """What the application and a request carry, typed."""
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from .stream import Stream
 from .tries import Tries
 from .words import Words
 
+COUNTING = web.AppKey("counting", asyncio.Lock)  # one report at a time
 FOLDER = web.AppKey("folder", Folder)
 HOTLINE: web.AppKey[Callable[[], Hotline]] = web.AppKey("hotline")
 SEARCHER = web.AppKey("searcher", Searcher)

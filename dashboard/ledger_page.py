@@ -9,15 +9,17 @@ from typing import Any
 import phonenumbers
 from aiohttp import web
 
-from ..records import ledger, numbers, secrets
+from ..records import ledger, numbers, secrets, views
 from ..records.changes import Row
-from ..records.events import MICRO, now
+from ..records.events import MICRO, instant, now
 from ..records.ledger import LedgerError
 from ..records.schema import reader
-from . import clock
+from . import clock, promises, voicemail
 from .keys import ACCOUNT, FOLDER, HOTLINE, WORDS
 from .pages import page
+from .promises import Promises
 from .signin import field
+from .voicemail import Messages
 
 SHOWN = 100  # entries on the page; the rest are counted
 
@@ -59,6 +61,8 @@ class Ledger:
     entries: Sequence[Entry]
     total: int
     withheld: int
+    promises: Promises
+    messages: Messages
 
     @property
     def more(self) -> int:
@@ -97,7 +101,9 @@ async def _page(
     words, zone, at = request[WORDS], request.app[HOTLINE]().zone, now()
     context: dict[str, Any] = {
         "found": found,
-        "problem": problem,
+        "problem": problem or ("ledger.refused" if "refused" in request.query else ""),
+        "today": instant(at).astimezone(zone).date().isoformat(),
+        "shortly": lambda then: clock.shortly(then, at, zone, words.language),
         "who": who,
         "undo": await asyncio.to_thread(_closed_by, request, account.label),
         "reasons": ledger.REASONS[1:],
@@ -123,12 +129,15 @@ def _read(request: web.Request, me: str) -> Ledger:
         mine = [row["caller"] for row in rows if ledger.holder(row, at) == me]
         total = ledger.count(connection)
         withheld = ledger.withheld(connection, clock.midnight(at, hotline.zone))
+        promised = promises.read(request, connection)
+        names = {row["name"]: row["label"] for row in views.presence(connection)}
+        left = voicemail.read(connection, hotline, names)
     keys = secrets.load(folder.secrets).number_keys if mine else ()
     known = {one: numbers.find(folder.database, one, *keys) or "" for one in mine}
     labels = {name: queue.label for name, queue in hotline.queues.items()}
     entries = [_entry(row, at, me, labels, known.get(row["caller"], "")) for row in rows]
     entries.sort(key=lambda entry: not entry.mine)  # what I have claimed stands on top
-    return Ledger(entries, total, withheld)
+    return Ledger(entries, total, withheld, promised, left)
 
 
 def _entry(row: Row, at: int, me: str, labels: dict[str, str], number: str) -> Entry:

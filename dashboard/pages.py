@@ -10,7 +10,7 @@ from aiohttp import web
 from . import clock
 from .assets import url
 from .keys import ACCOUNT, HOTLINE, STREAM, WORDS
-from .settings import IN_TIME, PASSWORD_MIN
+from .settings import PASSWORD_MIN
 from .words import LANGUAGES, NAMES
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -33,7 +33,6 @@ def set_up(app: web.Application) -> jinja2.Environment:
         "duration": clock.duration,
         "iso": clock.iso,
         "long_date": clock.long_date,
-        "in_time": IN_TIME // 60,
         "password_min": PASSWORD_MIN,
         "languages": [(code, NAMES[code]) for code in LANGUAGES],
     }

@@ -54,11 +54,11 @@ class Painter:
         yield "opening", until, lambda: paint.opening(*until)
         yield "trouble", (state.lost, state.trouble), lambda: paint.trouble(state)
         figures = {
-            "fig-waiting": (len(state.waiting), state.oldest),
+            "fig-waiting": (len(state.waiting), state.oldest, state.promised),
             "fig-talking": (state.talking, day.median),
             "fig-free": (state.count("free"), online, state.count("paused", "resting")),
             "fig-today": day.figures,
-            "fig-unanswered": day.figures,
+            "fig-unanswered": (day.figures, state.owed),
         }
         for id, facts in figures.items():
             yield id, facts, lambda id=id: paint.figure(id, state)  # type: ignore[misc]

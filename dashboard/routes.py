@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, ledger_page, sheets_page, signin
+from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -26,8 +26,16 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
         ledger_page.act,
         MEMBERS,
     ),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/call", promises.call, MEMBERS),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/later", promises.later, MEMBERS),
+    ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, MEMBERS),
+    ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, MEMBERS),
+    ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
+    ("GET", "/figures", figures_page.show, MEMBERS),
+    ("GET", "/figures.csv", figures_page.as_csv, MEMBERS),
+    ("GET", "/figures.json", figures_page.as_json, MEMBERS),
     ("GET", "/start", signin.start, PUBLIC),
     ("POST", "/start", signin.start_with, PUBLIC),
     ("GET", "/sign-in", signin.form, PUBLIC),

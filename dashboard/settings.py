@@ -32,6 +32,5 @@ UNSENT_MAX = 1 << 20  # bytes that may wait for a follower; a slower one is drop
 FOLLOWERS_MAX = 2000
 
 CALLS_SHOWN = 12  # rows before "tout voir"
-IN_TIME = 120  # seconds of waiting that count as answered in time
 SLOT_MINUTES = 30  # width of a bar of today's chart
 DAY_HOURS = (8, 20)  # what the chart shows of a line without opening hours

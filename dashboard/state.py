@@ -131,6 +131,8 @@ class State:
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lost: int | None = None  # since when there is no connection to the PBX
     trouble: str = ""  # what the database says
+    owed: int = 0  # callers in the ledger
+    promised: int = 0  # call-backs that are promised
 
     def queue_label(self, name: str | None) -> str:
         queue = self.hotline.queues.get(name or "")

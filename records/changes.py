@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .events import Event
+
 Row = Mapping[str, Any]
 
 
@@ -31,3 +33,12 @@ class Change:
 
 
 Changes = list[Change]
+
+
+def busy(state: State, agent: str, stage: str, event: Event) -> Change:
+    """What an agent's phone does from now on: ringing, talking, or idle."""
+    call = None if stage == "idle" else event.call
+    values: dict[str, Any] = {"stage": stage, "stage_since": event.at, "call": call}
+    if state.row("presence", agent) is None:
+        values |= {"state": "away", "since": event.at}
+    return Change("presence", agent, values)

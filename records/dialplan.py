@@ -16,9 +16,12 @@ STOP = "D"
 TRUNK = "trunk-"  # prefix of a trunk's endpoint; no agent's name may begin so
 CALLERS = "callers"  # context of the line itself
 TALK = "talk"  # context that runs on an agent's phone when it answers (Dial's U)
+BACK = "callback"  # context of an agent who has picked up for a promised call-back
 AGENTS = "agents"  # context of the agents' phones: feature codes only
 
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
+
+MESSAGES = "*13"  # what an agent's phone dials to hear messages
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.

@@ -64,6 +64,11 @@ class Folder:
         return self.pbx / "sounds"
 
     @property
+    def messages(self) -> Path:
+        """Messages that callers left, one WAV file each (records/messages.py), mode 0700."""
+        return self.root / "messages"
+
+    @property
     def cel(self) -> Path:
         """Channel event log, written by Asterisk itself (cel_sqlite3_custom).
 

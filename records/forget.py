@@ -1,9 +1,10 @@
 """``decroche privacy forget NUMBER``: of one person nothing is left, and nothing comes back.
 
 1. The tokens are noted in the erasure journal: from now on every restored copy loses them.
-2. They leave the journal, the number goes, everything is computed again; in each database of the
-   line's folder, also those that a restore has put aside.
-3. Each file is written anew, so that nothing stands in its freed parts.
+2. What they said after the tone is deleted.
+3. The tokens leave the journal, the number goes, everything is computed again; in each database
+   of the line's folder, also those that a restore has put aside.
+4. Each file is written anew, so that nothing stands in its freed parts.
 
 What Asterisk keeps: asterisk/traces.py.
 """
@@ -12,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import erasures, kinds
+from . import erasures, kinds, messages
 from .events import Event, now
 from .folder import Folder
 from .purge import compact
@@ -34,7 +35,7 @@ def forget(folder: Folder, callers: Sequence[str], progress: Progress = silent) 
     """
     at = now()
     erasures.note(folder.erasures, callers, at)
-    gone = 0
+    gone = messages.forget(folder, callers)
     for path in databases(folder):
         try:
             gone += _erase(path, callers, at, progress)

@@ -17,6 +17,7 @@ from .numbers import UNDO
 from .schema import reader
 
 OWED = "SELECT caller FROM ledger WHERE closed IS NULL"
+PROMISED = "SELECT caller FROM callbacks WHERE ended IS NULL"
 UNDER_WAY = "SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL"
 
 
@@ -86,7 +87,8 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         "numbers",
         "encrypted numbers of callers who are owed a call",
         clocks.OWED,
-        f"SELECT min(at) FROM numbers WHERE caller IN ({OWED}) OR caller IN ({UNDER_WAY})",
+        f"""SELECT min(at) FROM numbers WHERE caller NOT IN ({PROMISED}) AND (
+            caller IN ({OWED}) OR caller IN ({UNDER_WAY}))""",
     ),
     (
         "numbers",
@@ -94,8 +96,34 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         UNDO / 86_400,
         f"""SELECT min(at) FROM numbers WHERE caller NOT IN ({OWED}) AND caller NOT IN
             (SELECT caller FROM ledger WHERE closed > :now - {DAY})
-            AND caller NOT IN ({UNDER_WAY})""",
+            AND caller NOT IN ({UNDER_WAY}) AND caller NOT IN ({PROMISED})""",
     ),
+    (
+        "callbacks",
+        "promised call-backs that are over",
+        clocks.TOKEN,
+        "SELECT min(ended) FROM callbacks",
+    ),
+    ("callbacks", "call-backs that are promised", None, ""),
+    (
+        "messages",
+        "messages: when, how long, who listened",
+        clocks.CALLS,
+        "SELECT min(left) FROM messages",
+    ),
+    (
+        "messages",
+        "recordings of messages",
+        clocks.MESSAGES,
+        "SELECT min(left) FROM messages WHERE removed IS NULL",
+    ),
+    (
+        "messages",
+        "recordings that somebody has heard",
+        clocks.HEARD,
+        "SELECT min(heard) FROM messages WHERE removed IS NULL",
+    ),
+    ("days", "figures of days; nothing about anybody", None, ""),
     ("presence", "what each agent declared last", None, "SELECT min(since) FROM presence"),
     ("agents", "agents: name, alias", None, "SELECT min(added) FROM agents"),
     ("members", "which agent is in which queue", None, ""),

@@ -34,6 +34,20 @@ OWED_TRIED = "ledger.tried"  # caller: called, and nobody answered
 OWED_CLOSED = "ledger.closed"  # caller, reason
 OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
 
+PROMISED = "callback.promised"  # caller, queue, trunk, did, since, due, tries, pause ...
+BACK_RANG = "callback.rang"  # caller, agent: an agent's phone rings for it
+BACK_DIALLED = "callback.dialled"  # caller: the agent is there, the caller's phone is dialled
+BACK_KEPT = "callback.kept"  # caller: the two talk
+BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
+BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
+BACK_CANCELLED = "callback.cancelled"  # caller, reason
+
+LEFT = "message.left"  # queue, seconds
+HEARD = "message.heard"  # by: page or phone
+REMOVED_MESSAGE = "message.removed"  # reason
+
+DAY_COUNTED = "day.counted"  # date, last, cells, callers: what stays when its calls are deleted
+
 PURGED = "privacy.purged"  # what each clock took: a number for each
 ROTATED = "privacy.rotated"  # moved: callers who are owed a call, and have a new token
 FORGOT = "privacy.forgot"  # nothing more
@@ -52,8 +66,15 @@ OUTCOMES = (
     "closed",
     "refused-empty",
     "overflow",
+    "callback-promised",
+    "message-left",
     "interrupted",
 )
-MISSED = frozenset({"abandoned", "refused-empty", "overflow", "interrupted"})  # reached nobody
+MISSED = frozenset(  # reached nobody yet
+    set(OUTCOMES) - {"answered", "closed"}
+)
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
-DISMISSALS = ("closed", "refused-empty", "overflow")
+MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
+BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
+DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")
+GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

@@ -14,6 +14,7 @@ from . import kinds
 from .changes import Row
 from .events import MICRO, Event, instant, now
 from .numbers import UNDO
+from .promised import OUT
 from .schema import reader
 from .store import Store
 
@@ -133,6 +134,16 @@ def can_reopen(entry: Row, by: str) -> bool:
     return bool(own and entry["closed"] > now() - UNDO * MICRO)
 
 
+def place(path: Path, caller: str) -> tuple[str, str]:
+    """The queue and the trunk of a caller's newest attempt; empty when they are not known."""
+    with closing(reader(path)) as connection:
+        row = connection.execute(
+            "SELECT queue, trunk FROM calls WHERE caller = ? ORDER BY arrived DESC LIMIT 1",
+            (caller,),
+        ).fetchone()
+    return (row["queue"] or "", row["trunk"]) if row else ("", "")
+
+
 def find(connection: sqlite3.Connection, caller: str) -> Row | None:
     """One entry, open or closed."""
     sql = "SELECT * FROM ledger WHERE caller = ?"
@@ -152,6 +163,13 @@ def _entry(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row]]:
         yield act, entry
 
 
+def _being_called(store: Store, caller: str) -> None:
+    """:raises LedgerError: the line is calling this caller, for an agent."""
+    promise = store.rows.row("callbacks", caller)
+    if promise is not None and promise["ended"] is None and promise["stage"] in OUT:
+        raise LedgerError(f"{promise['taken_by']} is calling this caller now", promise["taken_by"])
+
+
 @contextmanager
 def _transaction(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row | None]]:
     store, at = Store(path), now()
@@ -163,6 +181,7 @@ def _transaction(path: Path, caller: str, by: str) -> Iterator[tuple[Any, Row | 
 
     try:
         with store.transaction():
+            _being_called(store, caller)
             yield act, store.rows.row("ledger", caller)
     finally:
         store.close()

@@ -89,7 +89,8 @@ def forget(path: Path, at: int | None = None) -> int:
                 caller NOT IN (SELECT caller FROM ledger WHERE closed IS NULL
                     OR (closed_by IS NOT NULL AND reason <> 'answered' AND closed > ?))
                 AND caller NOT IN
-                    (SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL)""",
+                    (SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL)
+                AND caller NOT IN (SELECT caller FROM callbacks WHERE ended IS NULL)""",
             ((now() if at is None else at) - UNDO * MICRO,),
         ).rowcount
 

@@ -13,7 +13,9 @@ from typing import Any
 from . import kinds
 from .changes import Change, Changes, Row, State
 from .events import Event
+from .promised import cancel
 
+SPOKEN = ("answered", "talked")  # of the reasons that close an entry: somebody talked to them
 UNCLAIMED = {"claimed_by": None, "claimed_until": 0}
 
 
@@ -57,7 +59,13 @@ def talked(state: State, caller: str, at: int, agent: str) -> Changes:
     if not state.owed(caller):
         return []
     values = {"closed": at, "reason": "answered", "closed_by": agent} | UNCLAIMED
-    return [Change("ledger", caller, values)]
+    return [Change("ledger", caller, values), *_kept(state, caller, at)]
+
+
+def _kept(state: State, caller: str, at: int) -> Changes:
+    """Whoever is owed nothing any more need not be called back."""
+    promise = state.row("callbacks", caller)
+    return [] if promise is None else cancel(promise, at, "talked")
 
 
 def fold_ledger(state: State, event: Event) -> Changes:
@@ -80,4 +88,5 @@ def fold_ledger(state: State, event: Event) -> Changes:
         case _:
             reason = str(event.body["reason"])
             values = {"closed": event.at, "reason": reason, "closed_by": event.actor} | UNCLAIMED
+            return [Change("ledger", caller, values), *_kept(state, caller, event.at)]
     return [Change("ledger", caller, values)]

@@ -25,11 +25,15 @@ class NumberError(Exception):
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of ``calls`` and ``ledger`` of one number, and whether the number itself is kept."""
+    """Rows of ``calls``, ``ledger``, ``callbacks`` and ``messages`` of one number, and whether the
+    number itself is kept.
+    """
 
     number: str
     calls: Sequence[Row]
     entries: Sequence[Row]
+    promises: Sequence[Row]
+    messages: Sequence[Row]
     kept: bool
     zone: tzinfo
 
@@ -40,6 +44,8 @@ class Known:
             "number_kept": self.kept,
             "calls": [_call(row, self.zone) for row in self.calls],
             "owed_a_call": [_entry(row, self.zone) for row in self.entries],
+            "call_backs": [_promise(row, self.zone) for row in self.promises],
+            "messages": [_message(row, self.zone) for row in self.messages],
         }
 
     def lines(self) -> Iterator[str]:
@@ -52,6 +58,11 @@ class Known:
         for entry in (_entry(row, self.zone) for row in self.entries):
             state = f"closed: {entry['reason']}" if entry["closed"] else "owed a call"
             yield f"  in the ledger since {entry['first']}, {entry['attempts']} attempts; {state}"
+        for promise in (_promise(row, self.zone) for row in self.promises):
+            yield f"  a call-back not before {promise['due']}: {promise['state']}"
+        for one in (_message(row, self.zone) for row in self.messages):
+            state = "deleted" if one["deleted"] else "kept"
+            yield f"  a message of {one['seconds']} s, left {one['left']}; {state}"
 
 
 def parse(text: str) -> str:
@@ -79,7 +90,11 @@ def known(path: Path, number: str, secrets: Secrets, zone: tzinfo) -> Known:
         )
         entries = _rows(connection, "SELECT * FROM ledger WHERE caller IN ({})", callers)
         kept = _rows(connection, "SELECT at FROM numbers WHERE caller IN ({})", callers)
-    return Known(number, calls, entries, bool(kept), zone)
+        promises = _rows(connection, "SELECT * FROM callbacks WHERE caller IN ({})", callers)
+        messages = _rows(
+            connection, "SELECT * FROM messages WHERE caller IN ({}) ORDER BY left", callers
+        )
+    return Known(number, calls, entries, promises, messages, bool(kept), zone)
 
 
 def _rows(connection: sqlite3.Connection, sql: str, callers: Iterable[str]) -> list[Row]:
@@ -108,6 +123,25 @@ def _entry(row: Row, zone: tzinfo) -> dict[str, Any]:
         "called_back_in_vain": row["tries"],
         "closed": _local(row["closed"], zone) if row["closed"] else None,
         "reason": row["reason"],
+    }
+
+
+def _promise(row: Row, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "due": _local(row["due"], zone),
+        "waits_since": _local(row["since"], zone),
+        "reason": row["reason"],
+        "called_in_vain": row["tries"],
+        "state": row["stage"],
+    }
+
+
+def _message(row: Row, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "left": _local(row["left"], zone),
+        "seconds": row["seconds"],
+        "heard": _local(row["heard"], zone) if row["heard"] else None,
+        "deleted": _local(row["removed"], zone) if row["removed"] else None,
     }
 
 

@@ -10,11 +10,21 @@ from collections.abc import Callable
 from typing import Any
 
 from . import kinds
-from .changes import Change, Changes, Row, State
+from .changes import Change, Changes, Row, State, busy
+from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
+from .promised import fold_callback
 
-KEYS = {"calls": "call", "offers": "offer", "presence": "agent", "ledger": "caller"}
+KEYS = {
+    "calls": "call",
+    "offers": "offer",
+    "presence": "agent",
+    "ledger": "caller",
+    "callbacks": "caller",
+    "messages": "call",
+    "days": "date",
+}
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
 AT_ONCE = 1_000_000  # microseconds: a ring that ends with its call was cancelled by it
@@ -34,7 +44,51 @@ def fold(state: State, event: Event) -> Changes:
         return AGENT_FOLDS[event.kind](state, event)
     if event.kind in kinds.LEDGER_KINDS:
         return fold_ledger(state, event)
+    if event.kind in kinds.BACK_KINDS:
+        return _back(state, event)
+    if event.kind in kinds.MESSAGE_KINDS:
+        return _message(state, event)
+    if event.kind == kinds.DAY_COUNTED:
+        return fold_day(state, event)
     return []
+
+
+def _message(state: State, event: Event) -> Changes:
+    """A message that a caller left; their call has ended with it, and they are owed an answer."""
+    row, call = state.row("messages", event.call), state.row("calls", event.call)
+    if event.kind == kinds.LEFT:
+        if row is not None or call is None:
+            return []
+        values = {"caller": call["caller"], "queue": event.body.get("queue"), "left": event.at}
+        left = Change("messages", event.call, values | {"seconds": int(event.body["seconds"])})
+        return [left, *_left_message(state, event, call)]
+    if row is None:
+        return []
+    if event.kind == kinds.HEARD:
+        values = {"heard": event.at, "heard_by": event.actor}
+        return [Change("messages", event.call, values)] if row["heard"] is None else []
+    return [Change("messages", event.call, {"removed": event.at})]
+
+
+def _left_message(state: State, event: Event, call: Row) -> Changes:
+    outcome = "message-left"
+    changes = [Change("calls", event.call, {"dismissed": outcome})]
+    if call["ended"] is None or call["answered"] is not None:
+        return changes
+    stage = "waiting" if call["queued"] else "greeting"
+    values = {"outcome": outcome}
+    missed_ = missed(state, event.call, {**call, **values}, call["ended"], stage)
+    return [*changes, Change("calls", event.call, values), *missed_]
+
+
+def _back(state: State, event: Event) -> Changes:
+    """A promised call-back; that it is kept closes what is owed."""
+    changes = fold_callback(state, event)
+    if event.kind != kinds.BACK_KEPT:
+        return changes
+    row = state.row("callbacks", str(event.body["caller"]))
+    agent = (row["taken_by"] if row else None) or event.actor
+    return changes + talked(state, str(event.body["caller"]), event.at, agent)
 
 
 def _arrived(state: State, event: Event) -> Changes:
@@ -63,9 +117,11 @@ def _known(state: State, event: Event, call: Row) -> Changes:
 
 
 def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
-    """A step of the story; a call that has ended stays ended."""
+    """A step of the story; a call that has ended stays ended, but may have come further."""
     if call["ended"] is None:
         values = {"stage": stage, "since": event.at} | values
+    elif stage in kinds.GAVE_UP and call["gave_up"] in kinds.GAVE_UP[: kinds.GAVE_UP.index(stage)]:
+        values = {"gave_up": stage} | values
     return Change("calls", event.call, values)
 
 
@@ -95,7 +151,7 @@ def _fellback(state: State, event: Event, call: Row) -> Changes:
 def _rang(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     offers = {"call": event.call, "agent": agent, "rang": event.at}
-    changes = [Change("offers", offer, offers), _busy(state, agent, "ringing", event)]
+    changes = [Change("offers", offer, offers), busy(state, agent, "ringing", event)]
     if call["answered"] is None:
         changes.append(_stage(event, call, "ringing", agent=agent, rings=call["rings"] + 1))
     return changes
@@ -113,7 +169,7 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
     changes = [
         Change("offers", offer, values),
         _stage(event, call, "talking", agent=agent, answered=answered),
-        _busy(state, agent, "talking", event),
+        busy(state, agent, "talking", event),
     ]
     if call["caller"]:
         changes += talked(state, call["caller"], event.at, agent)
@@ -129,7 +185,7 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     changes = [Change("offers", key, values)]
     presence = state.row("presence", agent)
     if presence and presence["call"] == event.call:
-        changes.append(_busy(state, agent, "idle", event))
+        changes.append(busy(state, agent, "idle", event))
     if offer["answered"] is not None:
         changes.append(Change("calls", event.call, {"left": event.at}))
     elif call["stage"] == "ringing":
@@ -175,13 +231,33 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
         outcome = "answered"
     outcome = outcome or call["dismissed"] or "abandoned"
     values = {"stage": "ended", "since": event.at, "ended": event.at, "outcome": outcome}
+    stage = _gave_up(state, event, call)
     if call["answered"] is None:
-        values["agent"] = None
+        values |= {"agent": None, "gave_up": stage}
+    elif call["gave_up"]:  # it was taken for interrupted
+        values["gave_up"] = None
     changes = [Change("calls", event.call, values)]
-    changes += missed(state, event.call, {**call, **values}, event.at, call["stage"])
+    changes += missed(state, event.call, {**call, **values}, event.at, stage)
     for offer in state.offers_of(event.call):
         changes += _close_offer(state, event, offer)
     return changes
+
+
+def _gave_up(state: State, event: Event, call: Row) -> str:
+    """The stage in which a call ends without a human: its last one.
+
+    A phone that fell silent at the same moment still rang: Asterisk may report its end first.
+    """
+    stage = str(call["gave_up"] or call["stage"])
+    if stage == "waiting" and any(_rang_until(event.at, o) for o in state.offers_of(event.call)):
+        return "ringing"
+    return stage
+
+
+def _rang_until(at: int, offer: Row) -> bool:
+    return (
+        offer["ended"] is not None and offer["result"] == "missed" and at - offer["ended"] < AT_ONCE
+    )
 
 
 def _close_offer(state: State, event: Event, offer: Row) -> Changes:
@@ -192,7 +268,7 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
        gone (interrupted): then nobody saw its end, and the agent is idle.
     """
     if offer["ended"] is not None:
-        if offer["result"] == "missed" and event.at - offer["ended"] < AT_ONCE:
+        if _rang_until(event.at, offer):
             return [Change("offers", offer["offer"], {"result": "cancelled"})]
         return []
     if event.body.get("outcome") != "interrupted":
@@ -201,16 +277,8 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
     changes = [Change("offers", offer["offer"], {"ended": event.at, "result": result})]
     presence = state.row("presence", offer["agent"])
     if presence and presence["call"] == event.call:
-        changes.append(_busy(state, offer["agent"], "idle", event))
+        changes.append(busy(state, offer["agent"], "idle", event))
     return changes
-
-
-def _busy(state: State, agent: str, stage: str, event: Event) -> Change:
-    call = None if stage == "idle" else event.call
-    values: dict[str, Any] = {"stage": stage, "stage_since": event.at, "call": call}
-    if state.row("presence", agent) is None:
-        values |= {"state": "away", "since": event.at}
-    return Change("presence", agent, values)
 
 
 def _declared(state: State, event: Event) -> Changes:

@@ -2,7 +2,7 @@
 
 1. Whoever waits in the ledger for too long is no longer owed a call (``expired``).
 2. Tokens of callers leave the calls that ended long ago, unless a call is owed.
-3. Calls of more than a year ago leave, a whole local day at a time, once its figures are kept.
+3. Calls of more than a year ago leave, whole local days, once their figures are kept.
 4. What single agents did leaves; a conversation stays, without who had it.
 5. The projections are computed again: they are what the journal says, as always.
 
@@ -10,44 +10,35 @@ All in one transaction. Asterisk's own records: asterisk/traces.py.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from itertools import takewhile
+from datetime import date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from . import clocks, erasures, kinds
+from . import clocks, days, erasures, kinds
 from .clocks import before
 from .events import MICRO, Event, instant, now
 from .rebuild import Progress, recompute, silent
 from .redact import redact
 from .store import Store
 
-# The figures of a local day as one event, computed before the day's calls leave the journal.
-KeepDay = Callable[[sqlite3.Connection, date, ZoneInfo], Event]
-
-# THE place to wire what keeps the figures (records/days.py): without it calls stay as they are.
-KEEP_DAY: KeepDay | None = None
-
-# The number of the first call that arrived from an instant on, or the one behind the last.
-FIRST_KEPT = """SELECT coalesce((SELECT min(number) FROM calls WHERE arrived >= ?), max(number) + 1)
-    FROM calls"""
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
 
 # Whose token may go. A call that still counts as an attempt goes with its caller's entry, so that
 # none is opened again by what is left; an entry that was closed today can be opened again.
 TOKENS = """
-    SELECT j.seq, j.id, j.kind, json_extract(j.body, '$.caller') AS caller
+    SELECT j.seq, j.id, j.kind, j.call, json_extract(j.body, '$.caller') AS caller
     FROM journal j
     LEFT JOIN calls c ON c.call = j.call
     LEFT JOIN ledger l ON l.caller = json_extract(j.body, '$.caller')
+    LEFT JOIN callbacks b ON b.caller = json_extract(j.body, '$.caller') AND b.ended IS NULL
     WHERE instr(j.body, '"caller":"') AND NOT instr(j.body, '"caller":""')
-        AND (l.caller IS NULL OR l.closed <= :today)
+        AND b.caller IS NULL AND (l.caller IS NULL OR l.closed <= :today)
         AND CASE
             WHEN c.call IS NULL THEN coalesce(l.closed, j.at) <= :before AND j.at <= :before
             WHEN c.ended IS NULL THEN 0
@@ -73,7 +64,6 @@ def purge(
     *,
     forgotten: Path | None = None,
     dry_run: bool = False,
-    keep_day: KeepDay | None = None,
     progress: Progress = silent,
 ) -> list[Done]:
     """Carry every clock of the database out as of ``at`` (microseconds UTC).
@@ -88,7 +78,7 @@ def purge(
     try:
         with store.transaction():
             said = _say(store, at)
-            done = list(_carry_out(store, at, zone, forgotten, keep_day or KEEP_DAY))
+            done = list(_carry_out(store, at, zone, forgotten))
             counts = {one.clock: one.count for one in done if one.count}
             if dry_run or not counts:
                 raise _Undo
@@ -117,17 +107,20 @@ def _say(store: Store, at: int) -> str:
     return said.id
 
 
-def _carry_out(
-    store: Store, at: int, zone: ZoneInfo, forgotten: Path | None, keep_day: KeepDay | None
-) -> Iterator[Done]:
+def _carry_out(store: Store, at: int, zone: ZoneInfo, forgotten: Path | None) -> Iterator[Done]:
     connection = store.connection
     if forgotten is not None:
         count = erasures.erase(connection, erasures.until(forgotten))
         yield Done("erasures", "facts about who was forgotten", 0, count)
-    yield Done("owed", "entries of the ledger expired", clocks.OWED, _expire(store, at))
+    yield Done(
+        "owed",
+        "entries and promises expired",
+        clocks.OWED,
+        _expire(store, at),
+    )
     count = _tokens(connection, before(at, clocks.TOKEN), before(at, 1))
     yield Done("tokens", "facts without their caller's token", clocks.TOKEN, count)
-    count = _calls(store, before(at, clocks.CALLS), zone, keep_day)
+    count = _calls(store, before(at, clocks.CALLS), zone)
     yield Done("calls", "calls that are figures only", clocks.CALLS, count)
     count = _agents(connection, before(at, clocks.AGENTS))
     yield Done("agents", "facts about single agents", clocks.AGENTS, count)
@@ -146,8 +139,14 @@ def _expire(store: Store, at: int) -> int:
         then, body = last + clocks.OWED * clocks.DAY, {"caller": caller, "reason": "expired"}
         key = f"{caller}:{kinds.OWED_CLOSED}:{then}"
         store.add(Event(id=key, at=then, kind=kinds.OWED_CLOSED, body=body))
+    sql = "SELECT caller, due FROM callbacks WHERE ended IS NULL AND due <= ?"
+    vain = store.connection.execute(sql, (before(at, clocks.OWED),)).fetchall()
+    for caller, due in vain:
+        then, body = due + clocks.OWED * clocks.DAY, {"caller": caller, "reason": "expired"}
+        key = f"{caller}:{kinds.BACK_CANCELLED}:{then}"
+        store.add(Event(id=key, at=then, kind=kinds.BACK_CANCELLED, body=body))
     store.rows.flush()
-    return len(late)
+    return len(late) + len(vain)
 
 
 def _tokens(connection: sqlite3.Connection, limit: int, today: int) -> int:
@@ -156,30 +155,25 @@ def _tokens(connection: sqlite3.Connection, limit: int, today: int) -> int:
     return len(events)
 
 
-def _calls(store: Store, limit: int, zone: ZoneInfo, keep_day: KeepDay | None) -> int:
-    """Whole days, each counted before any of its calls goes; and from the first call on, without
-    a gap in their numbers, so that a rebuild knows how many there have been.
+def _calls(store: Store, limit: int, zone: ZoneInfo) -> int:
+    """Whole local days go, from the first call on, and their figures stay: records/days.py.
+
+    A day with a call that is open waits, and all days after it.
     """
-    if keep_day is None or not (days := _days(store.connection, limit, zone)):
-        return 0
-    for day in days:
-        store.add(keep_day(store.connection, day, zone))
-    end = midnight(days[-1] + timedelta(1), zone)
-    gone = f"SELECT call FROM calls WHERE number < ({FIRST_KEPT})"
-    count = store.connection.execute(f"SELECT count(*) FROM ({gone})", (end,)).fetchone()[0]
-    store.connection.execute(f"DELETE FROM journal WHERE call IN ({gone})", (end,))
-    return int(count)
-
-
-def _days(connection: sqlite3.Connection, limit: int, zone: ZoneInfo) -> list[date]:
-    """The local days that ended before ``limit`` and still have calls, up to one that goes on."""
-    sql = "SELECT arrived, ended FROM calls WHERE arrived < ? ORDER BY arrived"
-    days: dict[date, bool] = {}
-    for arrived, ended in connection.execute(sql, (limit,)):
-        day = instant(arrived).astimezone(zone).date()
-        days[day] = days.get(day, True) and ended is not None
-    whole = (day for day in days if midnight(day + timedelta(1), zone) <= limit)
-    return list(takewhile(days.__getitem__, whole))
+    connection = store.connection
+    limit = midnight(instant(limit).astimezone(zone).date(), zone)
+    sql = "SELECT min(arrived) FROM calls WHERE arrived < ? AND ended IS NULL"
+    unfinished = connection.execute(sql, (limit,)).fetchone()[0]
+    if unfinished is not None:
+        limit = midnight(instant(unfinished).astimezone(zone).date(), zone)
+    for day in days.uncounted(connection, limit, zone):
+        store.add(days.count_day(connection, day, zone))
+    store.rows.flush()
+    number = days.deletable(connection, limit)
+    gone = "SELECT call FROM calls WHERE number <= ?"
+    calls = connection.execute(f"SELECT count(*) FROM ({gone})", (number,)).fetchone()[0]
+    connection.execute(f"DELETE FROM journal WHERE call IN ({gone})", (number,))
+    return int(calls)
 
 
 def midnight(day: date, zone: ZoneInfo) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 
+from . import days
 from .events import Event
 from .projections import KEYS, fold
 from .schema import PROJECTIONS, make_projections
@@ -44,6 +45,7 @@ def recompute(store: Store, progress: Progress = silent) -> int:
         store.connection.execute(f"DROP TABLE {table}")
     make_projections(store.connection)
     store.rows.forget()
+    store.rows.number_from(days.first_number(store.connection))
     while events := list(read(store.connection, after, limit=CHUNK)):
         for event in events:
             _project(store, event)

@@ -47,6 +47,8 @@ def rename(connection: sqlite3.Connection, names: Mapping[str, str]) -> None:
 
 def _change(connection: sqlite3.Connection, event: Row, id: str, name: str) -> None:
     """What then says the same as another event goes: the same fact is there once."""
-    sql = "UPDATE OR IGNORE journal SET body = json_set(body, '$.caller', ?), id = ? WHERE seq = ?"
-    if not connection.execute(sql, (name, id, event["seq"])).rowcount:
+    call = event["call"].replace(event["caller"], name)  # an attempt of a call-back names it, too
+    sql = """UPDATE OR IGNORE journal SET body = json_set(body, '$.caller', ?), id = ?, call = ?
+        WHERE seq = ?"""
+    if not connection.execute(sql, (name, id, call, event["seq"])).rowcount:
         connection.execute("DELETE FROM journal WHERE seq = ?", (event["seq"],))

@@ -13,6 +13,9 @@ from .changes import Change
 from .projections import KEYS
 
 Values = dict[str, Any]
+# Calls whose rows are deleted keep their numbers: the days that were counted know the highest.
+NEXT = """SELECT 1 + max(coalesce((SELECT max(number) FROM calls), 0),
+    coalesce((SELECT max(last) FROM days), 0))"""
 
 
 class Rows:
@@ -44,9 +47,12 @@ class Rows:
 
     def next_number(self) -> int:
         if self._number is None:
-            sql = "SELECT coalesce(max(number), 0) + 1 FROM calls"
-            self._number = int(self._connection.execute(sql).fetchone()[0])
+            self._number = int(self._connection.execute(NEXT).fetchone()[0])
         return self._number
+
+    def number_from(self, number: int) -> None:
+        """The next call has this number, whatever stands in the tables."""
+        self._number = number
 
     def offers_of(self, call: str) -> list[Values]:
         if call not in self._offers:
@@ -124,6 +130,9 @@ class Rows:
     def forget_ended(self) -> None:
         """Keep what is under way: calls that have ended are read again if ever needed."""
         self._cache["ledger"].clear()
+        self._cache["callbacks"].clear()
+        self._cache["messages"].clear()
+        self._cache["days"].clear()
         calls = self._cache["calls"]
         for call in [key for key, row in calls.items() if row is None or row["ended"] is not None]:
             del calls[call]

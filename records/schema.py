@@ -40,7 +40,8 @@ PROJECTIONS = {
             dismissed TEXT,              -- why the line itself ended the call
             rings INTEGER NOT NULL DEFAULT 0,
             fellback INTEGER NOT NULL DEFAULT 0,
-            missed INTEGER NOT NULL DEFAULT 0   -- 1: an attempt that stands in the ledger
+            missed INTEGER NOT NULL DEFAULT 0,  -- 1: an attempt that stands in the ledger
+            gave_up TEXT                 -- stage in which it ended without a human
         ) STRICT, WITHOUT ROWID""",
     "offers": """
         CREATE TABLE offers (
@@ -80,6 +81,44 @@ PROJECTIONS = {
             reason TEXT,                 -- answered, talked, ... (records/ledger.py)
             closed_by TEXT               -- agent or account
         ) STRICT, WITHOUT ROWID""",
+    "callbacks": """
+        CREATE TABLE callbacks (
+            caller TEXT PRIMARY KEY,     -- token of the number
+            call TEXT NOT NULL,          -- in which it was promised; empty: by a person
+            queue TEXT NOT NULL,
+            trunk TEXT NOT NULL,
+            did TEXT NOT NULL,           -- which number of ours they see
+            since INTEGER NOT NULL,      -- the arrival whose place is kept
+            due INTEGER NOT NULL,        -- not before
+            agent TEXT,                  -- who is asked first
+            only INTEGER NOT NULL DEFAULT 0,    -- 1: nobody else
+            reason TEXT NOT NULL DEFAULT '',
+            stage TEXT NOT NULL,         -- waiting, ringing ... (records/promised.py)
+            stage_since INTEGER NOT NULL,
+            channel TEXT,                -- the attempt under way
+            taken_by TEXT,               -- agent
+            tries INTEGER NOT NULL DEFAULT 0,
+            tries_max INTEGER NOT NULL,
+            pause INTEGER NOT NULL,      -- seconds before the second try; then doubled
+            ended INTEGER
+        ) STRICT, WITHOUT ROWID""",
+    "messages": """
+        CREATE TABLE messages (
+            call TEXT PRIMARY KEY,       -- in which it was left; the file is named for it
+            caller TEXT,                 -- token; NULL when withheld
+            queue TEXT,
+            left INTEGER NOT NULL,
+            seconds INTEGER NOT NULL,
+            heard INTEGER,               -- when somebody first listened
+            heard_by TEXT,               -- agent or account
+            removed INTEGER              -- when the recording was deleted
+        ) STRICT, WITHOUT ROWID""",
+    "days": """
+        CREATE TABLE days (
+            date TEXT PRIMARY KEY,       -- local
+            last INTEGER NOT NULL,       -- the highest number of a call when it was counted
+            body TEXT NOT NULL           -- JSON, see records/days.py
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -89,6 +128,9 @@ INDEXES = {
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
+    "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
+    "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
+    "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
 
@@ -156,9 +198,27 @@ def m005_ledger(db: Database) -> None:
     )
     if "missed" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")
-        db.execute(PROJECTIONS["ledger"])
-        for index in INDEXES["ledger"]:
-            db.execute(index)
+        make_projections(db.conn)
+
+
+@migrations()
+def m006_callbacks(db: Database) -> None:
+    """For a line that is older than call-backs."""
+    make_projections(db.conn)
+
+
+@migrations()
+def m007_messages(db: Database) -> None:
+    """For a line that is older than voicemail."""
+    make_projections(db.conn)
+
+
+@migrations()
+def m008_days(db: Database) -> None:
+    """For a line that is older: where callers gave up is known after a rebuild."""
+    if "gave_up" not in db["calls"].columns_dict:
+        db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
+    make_projections(db.conn)
 
 
 def names() -> list[str]:
@@ -167,9 +227,10 @@ def names() -> list[str]:
 
 
 def make_projections(connection: sqlite3.Connection) -> None:
-    """Create the projections' tables and indexes, empty."""
-    for table, create in PROJECTIONS.items():
-        connection.execute(create)
+    """Create those of the projections' tables that are not there, empty, with their indexes."""
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    for table in PROJECTIONS.keys() - there:
+        connection.execute(PROJECTIONS[table])
         for index in INDEXES[table]:
             connection.execute(index)
 

@@ -80,8 +80,12 @@ class Store:
     def _add(self, entry: Entry, project: bool) -> Event | None:
         if isinstance(entry, Event):
             return self.add(entry, project)
-        self.connection.execute(KEEP, (entry.caller, entry.sealed, entry.at))
+        self.keep(entry)
         return None
+
+    def keep(self, number: Sealed) -> None:
+        """Write down a sealed number inside :meth:`transaction`."""
+        self.connection.execute(KEEP, (number.caller, number.sealed, number.at))
 
     def _set_aside(self, event: Entry) -> list[Event]:
         if isinstance(event, Sealed):

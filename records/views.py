@@ -3,13 +3,15 @@
 import sqlite3
 from dataclasses import dataclass
 
+from . import kinds
 from .changes import Row
 
 OPEN = "SELECT * FROM calls WHERE ended IS NULL ORDER BY arrived"
-TODAY = """SELECT count(*) AS arrived,
+OTHERS = ", ".join(f"'{outcome}'" for outcome in sorted(kinds.MISSED - {"abandoned"}))
+TODAY = f"""SELECT count(*) AS arrived,
     coalesce(sum(outcome = 'answered' OR (ended IS NULL AND answered IS NOT NULL)), 0) AS answered,
     coalesce(sum(outcome = 'abandoned'), 0) AS abandoned,
-    coalesce(sum(outcome IN ('refused-empty', 'overflow', 'interrupted')), 0) AS unanswered,
+    coalesce(sum(outcome IN ({OTHERS})), 0) AS unanswered,
     coalesce(sum(outcome = 'closed'), 0) AS closed
     FROM calls WHERE arrived >= ?"""
 SLOTS = """SELECT (arrived - :since) / :width AS slot,

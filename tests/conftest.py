@@ -26,6 +26,15 @@ def home_here() -> Path:
     return own if own.exists() and "DECROCHE_PBX" not in os.environ else default_home()
 
 
+@pytest.fixture(autouse=True)
+def same_umask() -> Iterator[None]:
+    """A command that is run in this process sets the umask; the next test has the old one."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def release() -> Release:
     home = home_here()

@@ -49,6 +49,18 @@ available = "Oui."
 paused = "Oui."
 away = "Oui."
 failed = "Non."
+callback-offer = "Oui ?"
+callback-closed = "Fermé."
+callback-promised = "Oui."
+callback-failed = "Non."
+callback-agent = "Oui."
+callback-unanswered = "Non."
+voicemail-closed = "Fermé."
+voicemail-nobody = "Non."
+voicemail-noted = "Oui."
+voicemail-none = "Non."
+voicemail-next = "Oui ?"
+voicemail-done = "Oui."
 """
 HEAD = """
 [line]
@@ -198,6 +210,12 @@ class LiveLine:
             self.processes.append(phones.log)
         return phones
 
+    def outside(self, **how: Any) -> Phones:
+        """Whoever is called over the trunk: all of them alike, as :class:`Phones`."""
+        people = Phones({}, self.ports["sip"], self.sip, port=self.ports["street"], **how).listen()
+        self.processes.append(people.log)
+        return people
+
     def call(self, *story: Step, **how: Any) -> Process:
         """Somebody calls the line over the trunk."""
         steps = {"story": story} if story else {}
@@ -263,8 +281,12 @@ class LiveLine:
 
     def arrivals(self) -> list[dict[str, Any]]:
         """Inbound calls, by Asterisk's own account."""
-        sql = "SELECT * FROM cel WHERE eventtype = 'CHAN_START' AND channel LIKE 'PJSIP/trunk-%'"
-        return list(self.cel(sql))
+        return list(
+            self.cel(
+                """SELECT * FROM cel WHERE eventtype = 'CHAN_START' AND uniqueid = linkedid
+                    AND channel LIKE 'PJSIP/trunk-%'"""
+            )
+        )
 
     def connected(self, user: str) -> bool:
         found = self.pbx.ask("manager show connected")

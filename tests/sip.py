@@ -36,6 +36,8 @@ REPLY = """SIP/2.0 {status}
 [last_CSeq:]
 Contact: <{contact}>
 {body}"""
+# A second of a tone of 500 Hz: eight samples of A-law (ITU-T G.711) per period, a little uneven.
+TONE = bytes([0xD5, 0xA8, 0xA2, 0xA8, 0xD5, 0x28, 0x22, 0x28] * 2) * 500
 HERE = "sip:x@[local_ip]:[local_port]"
 TAG = ";tag=p[call_number]"
 END = "</scenario>"
@@ -210,6 +212,10 @@ class Phones:
     def start(self) -> "Phones":
         """Register, then serve calls until stopped."""
         self.register().succeed(20)
+        return self.listen()
+
+    def listen(self) -> "Phones":
+        """Serve calls, without a registration."""
         self.process = run(self.story(), self.folder, self.port, self.server, None)
         return self
 
@@ -271,8 +277,8 @@ class Caller:
     """Somebody who calls. ``story`` is a list of steps after the answer:
 
     ``("pause", ms)``, ``("key", "1")``, ``("bye",)``, ``("until-bye", ms)``,
-    ``("bye-after", ms)``; ``("pause", "[field0]")`` takes the call's row of ``rows``;
-    so does ``user="[field0]"``.
+    ``("bye-after", ms)``, ``("speak", s)``: a tone over RTP. ``("pause", "[field0]")`` takes the
+    call's row of ``rows``, as does a ``user`` with ``[field0]`` in it.
     ``refused`` is the final status that is expected instead of an answer.
     """
 
@@ -350,6 +356,12 @@ class Caller:
                     kind = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\n"
                     text += message(self._request("INFO", sequence, kind + body), retransmit=True)
                     text += '<recv response="200"/>\n'
+                case ("speak", seconds):
+                    file = self.folder / "speech.alaw"
+                    file.write_bytes(TONE * int(seconds))
+                    stream = f'rtp_stream="{file},1,8"'
+                    text += f"<nop><action><exec {stream}/></action></nop>\n"
+                    text += f'<pause milliseconds="{int(seconds) * 1000}"/>\n'
                 case ("bye",):
                     text += message(self._request("BYE", sequence, EMPTY), retransmit=True)
                     text += '<recv response="200"/>\n'

@@ -1,5 +1,9 @@
 """Real calls and the ledger: who hangs up is owed a call, until an agent has answered."""
 
+import json
+import subprocess
+from typing import Any
+
 import pytest
 
 from decroche.records import kinds, ledger, numbers
@@ -45,6 +49,9 @@ def test_a_caller_is_owed_until_somebody_has_answered(open_line: Open) -> None:
     assert numbers.find(line.folder.database, caller, key) == NUMBER
     assert numbers.forget(line.folder.database) == 0
     assert "655443322" not in str(line.rows("SELECT * FROM journal"))
+    found = figures(line)
+    assert (found["totals"]["arrived"], found["totals"]["abandoned"]) == (3, 3)
+    assert found["unreached"] == {"callers": 1, "withheld": 1, "at_most": False}
 
     line.declare(kinds.AVAILABLE, "ana")
     line.call(("until-bye", "20000"), user="0655443322").succeed(30)
@@ -54,6 +61,24 @@ def test_a_caller_is_owed_until_somebody_has_answered(open_line: Open) -> None:
     line.until_quiet(calls=4)
     assert numbers.forget(line.folder.database) >= 1
     assert numbers.find(line.folder.database, caller, key) is None
+
+    found = figures(line)
+    totals = found["totals"]
+    assert (totals["arrived"], totals["answered"], totals["abandoned"]) == (4, 1, 3)
+    assert totals["abandoned_in"]["waiting"] == 3 and totals["under_way"] == 0
+    assert totals["talk_total"] == 1  # 0.3 s: one that has begun
+    assert (totals["decided"], totals["in_time"]) == (4, 1)
+    assert found["unreached"] == {"callers": 0, "withheld": 1, "at_most": False}
+    (visio,) = found["by_queue"]
+    assert (visio["key"], visio["totals"]) == ("visio", totals)
+
+
+def figures(line: LiveLine) -> dict[str, Any]:
+    """What ``decroche report day --json`` prints."""
+    command = line.command("report", "day", "--json")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 # Digits, what looks like them, and what could be taken for structure in a dialplan.

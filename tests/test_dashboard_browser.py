@@ -95,11 +95,13 @@ def story(call: str, *, agent: str = "", queue: str = "demarches", ago: float = 
 
 
 @asynccontextmanager
-async def served(folder: Folder, port: int = 0) -> AsyncIterator[tuple[str, Journal]]:
+async def served(
+    folder: Folder, port: int = 0, line: hotline.Hotline | None = None
+) -> AsyncIterator[tuple[str, Journal]]:
     loop = asyncio.get_running_loop()
     address: asyncio.Future[str] = loop.create_future()
     async with Journal(folder.database) as journal:
-        app = make_app(folder, lambda: LINE, journal)
+        app = make_app(folder, lambda: line or LINE, journal)
         task = asyncio.create_task(serve(app, "127.0.0.1", port, address.set_result))
         try:
             yield (await asyncio.wait_for(address, 10)).rstrip("/"), journal

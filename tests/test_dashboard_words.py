@@ -21,6 +21,18 @@ COMPOSED = {
     "error.": 11,
     "ledger.gave_up.": 4,
     "ledger.reason.": 3,
+    "ledger.parts.": 3,
+    "figures.kind.": 4,
+    "figures.now.": 4,
+    "figures.earlier.": 4,
+    "figures.later.": 4,
+    "figures.before.": 4,
+    "figures.until_then.": 4,
+    "figures.by.": 5,
+    "figures.head.": 5,
+    "figures.none.": 2,
+    "figures.gave_up.": 4,
+    "figures.outcome.": 5,
 }  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"

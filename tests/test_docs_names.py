@@ -3,6 +3,7 @@
 Every key of hotline.toml, prompt, journal event, column, name of the dialplan, table and cookie.
 """
 
+import json
 import re
 import sqlite3
 import tomllib
@@ -31,6 +32,8 @@ TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("## `[menu]`", hotline.Menu),
     ("Each choice:", hotline.Choice),
     ("## `[queues.NAME]`", hotline.Queue),
+    ("## `[callbacks]`", hotline.Callbacks),
+    ("## `[voicemail]`", hotline.Voicemail),
 )
 
 
@@ -63,11 +66,11 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
     if field.default_factory is not msgspec.NODEFAULT:
-        return "`[]`"
+        return f"`{json.dumps(field.default_factory())}`"
     value = field.default
     if value is None:
         return "none"
-    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+    return f"`{json.dumps(value)}`"
 
 
 def bounds_of(kind: Any) -> str:
@@ -76,7 +79,9 @@ def bounds_of(kind: Any) -> str:
         kind = typing.get_args(kind)[0]
     if typing.get_origin(kind) is Annotated:
         meta = next(m for m in kind.__metadata__ if isinstance(m, msgspec.Meta))
-        return f"{meta.ge} to {meta.le}" if meta.ge is not None else ""
+        if meta.ge is None:
+            return ""
+        return f"{meta.ge} or more" if meta.le is None else f"{meta.ge} to {meta.le}"
     return ""
 
 

@@ -1,19 +1,23 @@
 """The story of a call by value: a channel that notes what is done to it, and no Asterisk."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from decroche.agi import flow, presence
-from decroche.agi.channel import ChannelError, HungUp
-from decroche.agi.line import Line
+from decroche.agi.channel import HungUp
+from decroche.agi.line import Line, Who
+from decroche.agi.message import turn_away
+from decroche.agi.promise import promise
 from decroche.hotline import parse
 from decroche.records import dialplan, kinds
 from decroche.records.events import Event
 from decroche.records.tokens import token
+
+from .spy import Spy
 
 HOTLINE = parse("""
 [line]
@@ -36,64 +40,6 @@ information = "Il neige."
 """)
 KEY = "00" * 32
 OPEN, CLOSED = datetime(2026, 11, 23, 10, tzinfo=UTC), datetime(2026, 11, 23, 20, tzinfo=UTC)
-Step = tuple[str, ...]
-
-
-class Spy:
-    """A channel. ``keys`` are pressed at the sentences of those names, ``gone_at`` one hangs up."""
-
-    def __init__(self, keys: Sequence[tuple[str, str]] = (), gone_at: str = "") -> None:
-        self.call, self.endpoint = "1795402635.3", "ana"
-        self.name = "PJSIP/ana-00000001"
-        self.done: list[Step] = []
-        self._keys = list(keys)
-        self._gone_at = gone_at
-        self.sender = "<sip:+33655667788@example.org>"
-
-    def _heard(self, prompt: str) -> str:
-        self.done.append(("say", prompt))
-        if prompt == self._gone_at:
-            raise HungUp
-        if self._keys and self._keys[0][0] == prompt:
-            return self._keys.pop(0)[1]
-        return ""
-
-    async def lease(self, seconds: int) -> None:
-        self.done.append(("lease", str(seconds)))
-
-    async def from_header(self) -> str:
-        return self.sender
-
-    def remember(self, **variables: str) -> None:
-        self.done += [("set", name, value) for name, value in variables.items()]
-
-    async def settle(self) -> None:
-        self.done.append(("settle",))
-
-    async def note(self, kind: str, *words: str) -> None:
-        self.done.append(("note", kind, *words))
-
-    async def answer(self) -> None:
-        self.done.append(("answer",))
-
-    async def say(self, prompt: str, keys: str = "") -> str:
-        key = self._heard(prompt)
-        return key if key in keys else ""
-
-    async def ask(self, prompt: str, patience: float) -> str:
-        return self._heard(prompt)
-
-    async def music(self, on: bool) -> None:
-        self.done.append(("music", str(on)))
-
-    async def ring(self, agents: Sequence[str], seconds: int) -> str:
-        raise ChannelError("nobody rings here")
-
-    async def gone(self) -> None:
-        await asyncio.Event().wait()
-
-    def of(self, *kinds_: str) -> list[Step]:
-        return [step for step in self.done if step[0] in kinds_]
 
 
 def line_at(
@@ -113,11 +59,11 @@ async def take(channel: Spy, instant: datetime = OPEN, sounds: Path = Path("/now
     """The queue that the caller was led to; empty when the line itself ended the call."""
     found = ""
 
-    async def seek(channel: object, line: Line, queue: str) -> None:
+    async def seek(channel: object, line: Line, queue: str, who: Who) -> None:
         nonlocal found
         found = queue
 
-    await flow.take(channel, line_at(instant, sounds=sounds), seek)
+    await flow.take(channel, line_at(instant, sounds=sounds), seek, promise, turn_away)
     return found
 
 

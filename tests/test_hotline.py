@@ -94,6 +94,7 @@ def test_the_example_and_the_smallest_file_are_good() -> None:
         ),
         ('name = "Entraide"', 'name = "E"\ntimezone = "Paris"', 3, "line.timezone", "Europe/Paris"),
         ('name = "Entraide"', 'name = "E"\nlanguage = "de"', 3, "line.language", "'de'"),
+        ('name = "Entraide"', 'name = "E"\nservice_level = 7', 3, "line.service_level", "of 5"),
     ],
 )
 def test_an_error_names_line_key_and_expectation(

@@ -1,6 +1,9 @@
 """The page of who is to be called back: claimed by one, called, settled, or taken back."""
 
 import re
+import wave
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from decroche.dashboard import accounts
 from decroche.dashboard.app import make_app
 from decroche.dashboard.ledger_page import written
 from decroche.kb import schema as kb_schema
-from decroche.records import kinds, ledger, numbers, schema, secrets, tokens
+from decroche.records import callbacks, kinds, ledger, messages, numbers, schema, secrets, tokens
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
@@ -27,6 +30,18 @@ default = "demarches"
 [queues.demarches]
 label = "Démarches"
 """)
+
+CALLS = """[line]
+name = "Entraide"
+[menu]
+default = "demarches"
+[queues.demarches]
+label = "Démarches"
+[trunks.t]
+host = "127.0.0.1"
+dids = ["100"]
+[callbacks]
+"""
 
 
 async def owe(folder: Folder, journal: Journal, number: str = NUMBER, ago: float = 60) -> str:
@@ -98,6 +113,109 @@ async def test_it_fits_and_axe_finds_nothing(page: Page, folder: Folder, scheme:
             await page.goto(f"{address}/ledger")
             assert not await is_too_wide(page)
             assert await findings(page) == []
+
+
+@pytest.mark.browser
+async def test_whoever_is_on_it_has_the_line_call_now_or_on_a_day(
+    page: Page, folder: Folder
+) -> None:
+    line = hotline.parse(CALLS)
+    async with served(folder, line=line) as (address, journal):
+        caller = await owe(folder, journal)
+        await page.goto(f"{address}/ledger")
+        await page.get_by_role("button", name="Je rappelle").click()
+        await page.get_by_text("Rappeler un autre jour").focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Pourquoi").fill("La réponse de la CAF est là")
+        await page.get_by_label("Plutôt").select_option("evening")
+        day = await page.get_by_label("Le", exact=True).input_value()
+        tomorrow = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+        await page.get_by_label("Le", exact=True).fill(tomorrow)
+        await page.locator("form[action$=later] select[name=agent]").select_option("driss")
+        await page.get_by_role("button", name="Promettre").click()
+        await page.wait_for_url("**/ledger#promises")
+        assert "La réponse de la CAF est là" in await page.inner_text("#promises")
+        assert "d’abord par Driss" in await page.inner_text("#promises")
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            assert not await is_too_wide(page)
+            assert await findings(page) == []
+
+        await page.get_by_role("button", name="Je rappelle").click()
+        await page.get_by_text("Appeler par la ligne").click()
+        assert await findings(page) == []
+        await page.get_by_role("button", name="Faire sonner").click()
+        await page.wait_for_url(f"**/ledger#caller-{caller}")
+        with closing(schema.reader(folder.database)) as connection:
+            (row,) = callbacks.due(connection, now(), 9)
+        assert (row["agent"], row["only"], row["tries_max"]) == ("driss", 1, 1)
+        callbacks.take(folder.database, caller, "driss")
+        await page.goto(f"{address}/ledger")
+        assert "le téléphone sonne" in await page.inner_text("main")
+        assert await page.locator("#promises").get_by_role("button").count() == 0
+
+        await journal.append(callbacks.cancelled("ab" * 16, "", ""))  # says nothing to anybody
+        other = await owe(folder, journal, "+33145678901", 3000)
+        where = ("c-1", "demarches", "t", "100")
+        assert line.callbacks
+        promise = callbacks.promise(line.callbacks, other, *where, now(), now())
+        await journal.append(promise)
+        await page.goto(f"{address}/ledger")
+        assert "2 rappels promis" in (await page.inner_text("#promises")).replace("\u00a0", " ")
+        await page.get_by_role("button", name="Retirer").click()
+        await page.wait_for_url("**/ledger#promises")
+        assert "1 rappel promis" in (await page.inner_text("#promises")).replace("\u00a0", " ")
+
+
+@pytest.mark.browser
+async def test_a_message_is_heard_on_the_page_and_that_is_written_down(
+    page: Page, folder: Folder
+) -> None:
+    messages.prepare(folder)
+    async with served(folder) as (address, journal):
+        await owe(folder, journal)
+        at = now() - 60 * MICRO
+        with closing(schema.reader(folder.database)) as connection:
+            call = connection.execute("SELECT call FROM calls").fetchone()["call"]
+        with wave.open(str(messages.file_of(folder, call)), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(16_000 * 3))
+        await journal.append(messages.left(call, "demarches", 3, at))
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            await page.goto(f"{address}/ledger")
+            assert not await is_too_wide(page)
+            assert await findings(page) == []
+        text = (await page.inner_text("main")).replace("\u00a0", " ")
+        assert "1 nouveau message" in text
+        assert "a laissé un message de 3 s" in text
+        length = await page.evaluate(
+            """async () => {
+                const audio = document.querySelector("audio");
+                await new Promise((done, fail) => {
+                    audio.onloadedmetadata = done; audio.onerror = fail; audio.load();
+                    audio.preload = "metadata";
+                });
+                return audio.duration;
+            }"""
+        )
+        assert length == pytest.approx(3, abs=0.1)
+        part = await page.request.get(
+            f"{address}/messages/{call}", headers={"Range": "bytes=44-143"}
+        )
+        assert (part.status, len(await part.body())) == (206, 100)
+        assert part.headers["cache-control"] == "no-store"
+        await page.reload()
+        assert "écouté par Camille" in await page.inner_text("#messages")
+        await page.get_by_role("button", name="Effacer").click()
+        await page.wait_for_url("**/ledger#messages")
+        assert not messages.file_of(folder, call).exists()
+        assert await page.locator("#messages").count() == 0
+        gone = await page.request.get(f"{address}/messages/{call}")
+        assert gone.status == 404
+        await page.context.clear_cookies()
+        refused = await page.request.get(f"{address}/messages/{call}")
+        assert refused.status == 401
 
 
 async def test_two_volunteers_and_one_entry(tmp_path: Path) -> None:

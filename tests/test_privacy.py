@@ -276,7 +276,7 @@ def test_purge_says_what_each_clock_took(folder: Folder) -> None:
     call(folder, "+33677777777", "b-7", 100)
     found = {row["clock"]: row for row in json.loads(done(folder, "purge", "--dry-run", "--json"))}
     assert found["owed"]["count"] == 1
-    assert "owed\tentries of the ledger expired\t90\t1" in done(folder, "purge")
+    assert "owed\tentries and promises expired\t90\t1" in done(folder, "purge")
     assert "nothing is older" in run(folder, "purge").stderr
     assert len(rows(folder.database, "SELECT * FROM numbers")) == 2
 

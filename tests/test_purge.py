@@ -1,5 +1,6 @@
 """What is older than its clock goes, what is owed stays, and a rebuild computes the same."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,11 +11,23 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from decroche.records import clocks, erasures, kinds, numbers, people, purge, schema, tokens
+from decroche.hotline import Callbacks
+from decroche.records import (
+    callbacks,
+    clocks,
+    erasures,
+    kinds,
+    numbers,
+    people,
+    purge,
+    schema,
+    tokens,
+)
 from decroche.records.clocks import DAY, before
 from decroche.records.events import MICRO, Event
 from decroche.records.rebuild import projections, rebuild
@@ -243,43 +256,62 @@ def test_what_single_agents_did_is_kept_for_half_a_year(path: Path) -> None:
     assert [row["kind"] for row in declared] == [kinds.ADDED, kinds.AWAY]
 
 
-def keep(connection: sqlite3.Connection, day: date, zone: ZoneInfo) -> Event:
-    """The figures of a day, as somebody else computes them."""
-    begin, end = (purge.midnight(one, zone) for one in (day, date.fromordinal(day.toordinal() + 1)))
-    sql = "SELECT count(*), max(number) FROM calls WHERE arrived >= ? AND arrived < ?"
-    number, last = connection.execute(sql, (begin, end)).fetchone()
-    body = {"calls": number, "last": last}
-    return Event(id=f"{day}:day.counted", at=begin, kind="day.counted", body=body)
-
-
-def test_calls_leave_by_whole_local_days_once_their_figures_are_kept(path: Path) -> None:
+def test_calls_leave_by_whole_local_days_and_their_figures_stay(path: Path) -> None:
     write(path, [Call(398, None), Call(397, None, "talk"), Call(396.1, None), Call(300, None)])
-    assert "calls" not in carry_out(path)  # nobody keeps any figures yet
-    assert carry_out(path, keep_day=keep) == {"calls": 2}
-    left = rows(path, "SELECT arrived FROM calls ORDER BY arrived")
+    before = [row["number"] for row in rows(path, "SELECT number FROM calls ORDER BY arrived")]
+    assert carry_out(path)["calls"] == 2
+    left = rows(path, "SELECT number, arrived FROM calls ORDER BY arrived")
     assert [round((NOW - row["arrived"]) / DAY, 1) for row in left] == [396.1, 300.0]
-    sql = "SELECT seq, body FROM journal WHERE kind = 'day.counted' ORDER BY seq"
-    figures = rows(path, sql)
-    assert [row["body"] for row in figures] == ['{"calls":1,"last":1}', '{"calls":1,"last":2}']
-    assert carry_out(path, keep_day=keep) == {}
-    assert carry_out(path, NOW + DAY, keep_day=keep) == {"calls": 1}
+    assert [row["number"] for row in left] == before[2:]  # nobody is numbered anew
+    counted = rows(path, "SELECT body FROM days ORDER BY date")
+    arrived = [
+        sum(sum(cell["fates"].values()) for cell in json.loads(row["body"])["cells"])
+        for row in counted
+    ]
+    assert arrived == [1, 1]
+    assert carry_out(path) == {}
+    assert carry_out(path, NOW + DAY)["calls"] == 1
+    assert_computed_again_is_the_same(path)
 
 
-def test_calls_leave_in_the_order_of_their_numbers(path: Path) -> None:
-    """What came late to the journal has a higher number: then it keeps those behind it."""
-    write(path, [Call(400, None), Call(300, None), Call(399, None)])
-    assert carry_out(path, keep_day=keep) == {"calls": 1}
-    assert carry_out(path, NOW + 100 * DAY, keep_day=keep) == {"calls": 2}
-
-
-def test_a_day_with_a_call_that_goes_on_keeps_those_after_it(path: Path) -> None:
-    write(path, [Call(400, None), Call(398, None)])
+def test_a_day_with_a_call_that_is_open_waits(path: Path) -> None:
+    write(path, [Call(398, None), Call(397, None), Call(396.9, None)])
     store = Store(path)
-    store.append(Call(399, None).events(9)[:-1])
-    assert carry_out(path, keep_day=keep) == {"calls": 1}
-    store.append(Call(399, None).events(9))
+    store.connection.execute(
+        "DELETE FROM journal WHERE kind = ? AND call = (SELECT call FROM calls WHERE number = 2)",
+        (kinds.ENDED,),
+    )
     store.close()
-    assert carry_out(path, keep_day=keep) == {"calls": 2}
+    rebuild(path)
+    assert carry_out(path)["calls"] == 1
+    assert len(rows(path, "SELECT * FROM calls")) == 2
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_promised_call_back_keeps_its_token_until_it_is_over(path: Path, over: bool) -> None:
+    write(path, [Call(60, HENRI, "talk")])
+    at = NOW - 40 * DAY
+    rules, store = Callbacks(), Store(path)
+    made = callbacks.promise(rules, HENRI, "", "q", "t", "1", at, at)
+    store.append([msgspec.structs.replace(made, id="promise", at=at)])
+    if over:
+        gone = callbacks.cancelled(HENRI, "", "withdrawn")
+        store.append([msgspec.structs.replace(gone, id="gone", at=at + DAY)])
+    store.close()
+    carry_out(path)
+    assert len(rows(path, "SELECT * FROM callbacks")) == int(not over)
+    assert (HENRI in str(rows(path, "SELECT * FROM journal"))) == (not over)
+    assert_computed_again_is_the_same(path)
+
+
+def test_a_promise_that_nobody_could_keep_is_over_with_what_is_owed(path: Path) -> None:
+    at, store = NOW - 95 * DAY, Store(path)
+    made = callbacks.promise(Callbacks(), HENRI, "", "q", "t", "1", at, at)
+    store.append([msgspec.structs.replace(made, id="promise", at=at)])
+    store.close()
+    assert carry_out(path)["owed"] == 1
+    assert rows(path, "SELECT * FROM callbacks WHERE ended IS NULL") == []
+    assert_computed_again_is_the_same(path)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2025-10-26", 25), ("2026-03-29", 23)])
@@ -295,7 +327,7 @@ def test_the_newest_event_stays_whatever_it_is(path: Path) -> None:
     write(path, [Call(400, None), Act(35, kinds.OWED_CLAIMED, "0" * 32)])
     newest = rows(path, "SELECT max(seq) AS seq FROM journal")[0]["seq"]
     for days in (0, 2, 800, 801):
-        purge.purge(path, NOW + days * DAY, PARIS, keep_day=keep)
+        purge.purge(path, NOW + days * DAY, PARIS)
         found = rows(path, "SELECT max(seq) AS seq FROM journal")[0]["seq"]
         assert found >= newest
         newest = found

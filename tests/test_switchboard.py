@@ -44,6 +44,7 @@ agents = st.lists(
         idle_since=instants,
         offered=instants,
         calls=st.integers(0, 9),
+        was_back=st.booleans(),
     ),
     max_size=12,
     unique_by=lambda agent: agent.name,
@@ -54,6 +55,7 @@ callers = st.lists(
         call=st.integers(0, 99).map(str),
         queue=st.sampled_from(NAMES),
         since=st.integers(0, 1_000).map(lambda second: second * MICRO),
+        back=st.booleans(),
     ),
     max_size=20,
     unique_by=lambda caller: caller.call,
@@ -89,7 +91,10 @@ def test_it_rings_members_only(waiting: Waiting, people: People, lines: Lines) -
 
 @given(callers, agents, queues)
 def test_it_keeps_the_order_of_arrival(waiting: Waiting, people: People, lines: Lines) -> None:
-    """Whoever is rung, no caller ahead of them could have been served by that agent instead."""
+    """Whoever is rung, no caller ahead of them could have been served by that agent instead.
+
+    But for one: an agent whose last call was a call-back owes the next one to the line.
+    """
     found = offers(waiting, people, lines, NOW)
     served = {offer.call: offer for offer in found}
     by_name = {agent.name: agent for agent in people}
@@ -104,6 +109,8 @@ def test_it_keeps_the_order_of_arrival(waiting: Waiting, people: People, lines: 
         for other in waiting:
             if other.call in served and place(other) > place(caller):
                 rung = [by_name[name] for name in served[other.call].agents]
+                if caller.back and not other.back:
+                    rung = [agent for agent in rung if not agent.was_back]
                 assert not any(reach & agent.positions.keys() for agent in rung)
 
 
@@ -148,6 +155,69 @@ def test_it_says_when_nobody_could_ever_answer(
         if not somebody_there(caller, people, lines, NOW):
             for later in (NOW, NOW + 10_000 * MICRO):
                 assert not offers([caller], people, lines, later)
+
+
+@given(callers, agents, queues)
+def test_an_agent_makes_no_second_call_back_while_somebody_on_the_line_could_have_them(
+    waiting: Waiting, people: People, lines: Lines
+) -> None:
+    found = offers(waiting, people, lines, NOW)
+    by_name, by_call = {a.name: a for a in people}, {c.call: c for c in waiting}
+    served = {offer.call for offer in found}
+    left = [c for c in waiting if not c.back and c.call not in served]
+    for offer in found:
+        for agent in (by_name[name] for name in offer.agents):
+            if by_call[offer.call].back and agent.was_back:
+                assert not any(set(queues_of(c, lines, NOW)) & agent.positions.keys() for c in left)
+
+
+@given(st.integers(1, 6), st.lists(st.integers(0, 40), min_size=1, max_size=15))
+def test_nobody_on_the_line_is_starved_by_promises(count: int, arrivals: list[int]) -> None:
+    """However many promises there are, older than anybody on the line: with n callers ahead and
+    a agents, whose calls all last a moment, a caller is rung after 2 * (n / a + 1) moments.
+    """
+    lines = {"q": Queue(label="q")}
+    people = [_agent(f"a{number}") for number in range(count)]
+    promises = [Caller(f"back-{number}", "q", number, back=True) for number in range(300)]
+    waiting: dict[str, tuple[Caller, int]] = {}
+    for moment in range(120):
+        for number, at in enumerate(arrivals):
+            if at == moment:
+                caller = Caller(f"live-{number:02}", "q", 1_000 + moment)
+                waiting[caller.call] = caller, moment + 2 * (len(waiting) // count + 1)
+        callers = [*promises, *(caller for caller, _ in waiting.values())]
+        for offer in offers(callers, people, lines, NOW):
+            (name,) = offer.agents
+            people[int(name[1:])].was_back = offer.call.startswith("back")
+            waiting.pop(offer.call, None)
+            promises = [promise for promise in promises if promise.call != offer.call]
+        assert all(due > moment for _, due in waiting.values())
+    assert not waiting
+
+
+def test_a_call_back_waits_a_while_for_the_agent_who_was_asked_for() -> None:
+    lines, people = {"q": Queue(label="q")}, [_agent("a"), _agent("b", idle_since=5)]
+    wish = Caller("1", "q", 0, back=True, agent="b", anyone_at=NOW + MICRO)
+    assert [offer.agents for offer in offers([wish], people, lines, NOW)] == [("b",)]
+    people[1].available = False
+    assert offers([wish], people, lines, NOW) == []
+    assert next_change([wish], people, lines, NOW) == NOW + MICRO
+    assert [offer.agents for offer in offers([wish], people, lines, NOW + MICRO)] == [("a",)]
+
+
+def test_who_asks_for_a_call_themselves_need_not_be_available() -> None:
+    lines, people = {"q": Queue(label="q")}, [_agent("a"), _agent("b", rest_until=2 * NOW)]
+    people[1].available = False
+    wish = Caller("1", "q", 0, back=True, agent="b", only=True)
+    assert [offer.agents for offer in offers([wish], people, lines, NOW)] == [("b",)]
+    people[1].device_busy = True
+    assert offers([wish], people, lines, NOW) == []
+
+
+def test_who_has_made_their_calls_of_the_day_is_not_rung_for_one() -> None:
+    lines, people = {"q": Queue(label="q")}, [_agent("a")]
+    wish = Caller("1", "q", 0, back=True, never=frozenset({"a"}))
+    assert offers([wish], people, lines, NOW) == []
 
 
 def _agent(name: str, **values: object) -> Agent:
