@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from ..records import views
+from ..records import callbacks, views
 from ..records.folder import Folder
 from ..records.schema import reader
 from . import control
@@ -24,9 +24,12 @@ def channels(folder: Folder) -> int:
 
 
 def calls(folder: Folder) -> int:
-    """How many calls are up, by Asterisk's account or the record's, whichever is more."""
+    """How many calls are up, by Asterisk's account or the record's, whichever is more; those of
+    our own, too.
+    """
     with closing(reader(folder.database)) as connection:
-        return max(channels(folder), len(views.open_calls(connection)))
+        known = len(views.open_calls(connection)) + len(callbacks.under_way(connection))
+    return max(channels(folder), known)
 
 
 def socket(folder: Folder) -> Path:

@@ -27,7 +27,9 @@ class PrivacyError(Exception):
 
 @dataclass(frozen=True)
 class Rotation:
-    """What has been done; ``unread``: numbers for which the old keys are still kept."""
+    """What has been done; ``unread``: numbers for which the old keys are still kept, in Asterisk's
+    record or of callers who are being called back just now.
+    """
 
     moved: int
     unread: int
@@ -37,8 +39,8 @@ class Rotation:
         yield f"the line has new keys; {self.moved} callers who are owed a call moved over to them"
         if self.unread:
             yield (
-                f"the old ones are kept until the recorder has read {self.unread} numbers in "
-                "Asterisk's record: start the services, which then finish this"
+                f"the old ones are kept for {self.unread} numbers that the recorder has not read "
+                "in Asterisk's record, or that are being called: the services finish this"
             )
 
 
@@ -90,7 +92,7 @@ def steps(folder: Folder, progress: Progress = silent, grace: float = GRACE) -> 
         moved += late
         if not late:
             break
-    if unread := traces.unread(folder):
+    if unread := traces.unread(folder) + rotate.left(folder.database, found):
         yield Rotation(moved, unread)
         return
     secrets.destroy_previous(folder.secrets)

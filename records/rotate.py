@@ -5,20 +5,24 @@
 2. Asterisk's dialplan gets the new key of the fallback (asterisk/rotation.py).
 3. Each number that is kept is opened, gets its new token everywhere in the journal, and is sealed
    anew; the projections are computed again, in the same transaction. Attempts under the old and
-   under the new token are one caller's again.
+   under the new token are one caller's again. Who is just being called back moves later: the
+   channel of that call is named for them.
 4. The old keys are destroyed, once nothing needs them. Of all others the tokens of before mean
    nobody any more.
 
 Killed anywhere, it goes on where it stopped: ``previous`` says that something is unfinished.
 """
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from . import kinds
+from . import callbacks, kinds
 from .events import Event, now
 from .numbers import keep, seal, unseal
 from .rebuild import Progress, recompute, silent
 from .redact import rename
+from .schema import reader
 from .secrets import Secrets
 from .store import Store
 from .tokens import token
@@ -45,13 +49,29 @@ def move(path: Path, secrets: Secrets, progress: Progress = silent, always: bool
     return moved
 
 
+def left(path: Path, secrets: Secrets) -> int:
+    """How many callers have not moved over yet, because they are being called back just now."""
+    with closing(reader(path)) as connection:
+        return len(_of_before(connection, secrets))
+
+
+def _of_before(connection: sqlite3.Connection, secrets: Secrets) -> list[tuple[str, bytes, int]]:
+    """Rows of ``numbers`` that the keys in force do not open, or know under another token."""
+    found = []
+    for caller, sealed, at in connection.execute("SELECT caller, sealed, at FROM numbers"):
+        number = unseal(sealed, caller, (secrets.number_key,))
+        if number is None or token(number, secrets.token_key) != caller:
+            found.append((caller, sealed, at))
+    return found
+
+
 def _move(store: Store, secrets: Secrets) -> int:
     connection, names = store.connection, {}
-    for caller, sealed, at in connection.execute("SELECT * FROM numbers").fetchall():
-        current = unseal(sealed, caller, (secrets.number_key,))
-        if current is not None and token(current, secrets.token_key) == caller:
+    called = {row["caller"] for row in callbacks.under_way(connection)}
+    for caller, sealed, at in _of_before(connection, secrets):
+        if caller in called:
             continue
-        number = current or unseal(sealed, caller, secrets.number_keys)
+        number = unseal(sealed, caller, secrets.number_keys)
         connection.execute("DELETE FROM numbers WHERE caller = ?", (caller,))
         if number is not None:
             names[caller] = fresh = token(number, secrets.token_key)

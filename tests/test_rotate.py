@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
-from decroche.asterisk import line, privacy, rotation, settings
+from decroche.asterisk import line, privacy, quiet, rotation, settings
 from decroche.asterisk.rotation import PrivacyError, renew_keys, steps
+from decroche.hotline import Callbacks
 from decroche.records import (
+    callbacks,
     clocks,
     cursors,
     dialplan,
@@ -33,6 +35,7 @@ from decroche.records.clocks import DAY
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.keys import Keys
+from decroche.records.promised import of_attempt
 from decroche.records.rebuild import projections, rebuild
 from decroche.records.rotate import move
 from decroche.records.schema import reader
@@ -308,11 +311,37 @@ def test_the_old_keys_stay_until_what_the_fallback_kept_is_read(folder: Folder) 
     old = secrets.load(folder.secrets)
     cursors.save(folder.database, "cel", "1 1.0")
     assert renew_keys(folder, grace=0).unread == 1
-    assert "start the services" in "\n".join(rotation.Rotation(2, 1).lines())
+    assert "the services finish this" in "\n".join(rotation.Rotation(2, 1).lines())
     assert secrets.load(folder.secrets).fallback_keys[1] == old.fallback_key
     cursors.save(folder.database, "cel", "2 2.0")
     assert renew_keys(folder, grace=0).unread == 0
     assert_rotated(folder, old)
+
+
+def test_who_is_being_called_back_moves_when_that_call_is_over(folder: Folder) -> None:
+    """The call began in the instant in which the keys changed: its channel has the old name."""
+    old, at = secrets.load(folder.secrets), now()
+    caller = tokens.token(HENRI, old.token_key)
+    store = Store(folder.database)
+    store.append([callbacks.promise(Callbacks(), caller, "b-1", "q", "t", "1", at, at)])
+    run = steps(folder, grace=0)
+    next(run)
+    channel = callbacks.take(folder.database, caller, "ana")
+    *_, last = run
+    assert (last.moved, last.unread) == (1, 1)
+    with pytest.raises(AssertionError):
+        owed(folder)  # Henri is still known under the old key
+    assert quiet.calls(folder) == 1
+    for kind in (kinds.BACK_DIALLED, kinds.BACK_LEFT):
+        store.append([of_attempt(channel, kind, now(), side="caller", cause="17")])
+    assert renew_keys(folder, grace=0) == rotation.Rotation(1, 0)
+    assert_rotated(folder, old)
+    assert owed(folder) == {HENRI: (2, 1), MARIE: (1, 0)}
+    with closing(reader(folder.database)) as connection:
+        (promise,) = callbacks.promises(connection)
+    assert (promise["stage"], promise["tries"]) == ("waiting", 1)
+    assert promise["caller"] == tokens.token(HENRI, secrets.load(folder.secrets).token_key)
+    store.close()
 
 
 def test_it_is_due_after_thirty_days(folder: Folder) -> None:
