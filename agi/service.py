@@ -29,6 +29,7 @@ from .wait import Wait
 log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
+FOLLOWED |= {kinds.ROTATED, kinds.FORGOT}  # a promise has another name, or is gone
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from decroche.asterisk import line as lines
+from decroche.asterisk import rotation
 from decroche.hotline import DAYS, Callbacks
 from decroche.records import callbacks, kinds, ledger
 from decroche.records.events import now
@@ -284,3 +285,25 @@ def starved(line: LiveLine, live: list[dict[str, Any]]) -> None:
             ]
             assert not waiting
         last[ring["actor"]] = ring["kind"]
+
+
+def test_a_promise_of_before_is_kept_after_new_keys(line: LiveLine) -> None:
+    """It waits in the hunt under its old name while the keys change."""
+    line.phones("ana", talk=None)
+    outside = line.outside(answer=300, talk=1500)
+    line.declare(kinds.AVAILABLE, "ana")
+    line.declare(kinds.PAUSED, "ana")
+    line.call(*ASKS, user="0655443322").succeed(30)
+    line.until_quiet(calls=1)
+    (before,) = promises(line)
+    assert rotation.renew_keys(line.folder, grace=0.5).unread == 0
+    (promise,) = promises(line)
+    assert promise["caller"] != before["caller"]
+    assert {**promise, "caller": ""} == {**before, "caller": ""}
+    line.declare(kinds.AVAILABLE, "ana")
+    until(lambda: promises(line)[0]["stage"] == "kept", 30, "the promise to be kept")
+    assert [invite["to"] for invite in invites(outside.log)] == ["0655443322"]
+    until(lambda: not line.channels(), 5, "no channel left")
+    until(lambda: line.rows("SELECT reason FROM ledger") == [{"reason": "answered"}], 5)
+    assert before["caller"] not in str(line.rows("SELECT * FROM journal"))
+    holds(line)
