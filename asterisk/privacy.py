@@ -56,7 +56,7 @@ def purge(
         count = traces.purge_logs(folder, at, dry_run)
         done.append(Done("logs", "log files of Asterisk", clocks.ASTERISK, count))
         count = _replaced(folder, clocks.before(at, clocks.REPLACED), dry_run)
-        done.append(Done("replaced", "copies that a restore put aside", clocks.REPLACED, count))
+        done.append(Done("replaced", "databases put aside", clocks.REPLACED, count))
         if not dry_run:
             count = erasures.shorten(folder.erasures, clocks.before(at, clocks.ERASURES))
             done.append(Done("forgotten", "notes of who was forgotten", clocks.ERASURES, count))
@@ -67,8 +67,8 @@ def _replaced(folder: Folder, before: int, dry_run: bool) -> int:
     """Delete what a restore has put aside, and what a command that was killed has left."""
     found = [path for pattern in LEFT for path in folder.root.glob(pattern)]
     found = [path for path in found if path.stat().st_mtime < time.time() - 86_400]
-    if folder.replaced.exists():
-        found += [p for p in folder.replaced.iterdir() if p.stat().st_mtime * MICRO <= before]
+    aside = [*folder.damaged, *(folder.replaced.iterdir() if folder.replaced.exists() else ())]
+    found += [path for path in aside if path.stat().st_mtime * MICRO <= before]
     for path in () if dry_run else found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return len(found)

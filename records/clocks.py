@@ -17,7 +17,7 @@ AUDIT = 366  # what was purged, rotated and forgotten, and what became of the ma
 ASTERISK = 7  # what Asterisk itself writes down
 KEYS = 30  # the keys of tokens and numbers
 ERASURES = 396  # which tokens were forgotten: as long as a backup could bring them back
-REPLACED = 7  # what a restore has put aside
+REPLACED = 7  # what a restore has put aside, and damaged databases
 BACKUPS = 183  # those in the line's own folder; only reported, never deleted
 
 

@@ -44,6 +44,11 @@ class Folder:
         return self.root / "replaced"
 
     @property
+    def damaged(self) -> list[Path]:
+        """Databases that were found damaged and put aside, for a week."""
+        return sorted(self.root.glob(f"{self.database.name}.corrupt-*"))
+
+    @property
     def pbx(self) -> Path:
         """Asterisk's private folders: etc, lib, log, run, sounds, spool."""
         return self.root / "pbx"

@@ -20,12 +20,15 @@ from .purge import compact
 from .rebuild import Progress, recompute, silent
 from .store import Store
 
+UNUSABLE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 
 def databases(folder: Folder) -> Iterator[Path]:
     """The line's, and those put aside."""
     if folder.database.exists():
         yield folder.database
     yield from sorted(folder.replaced.glob(f"*/{folder.database.name}"))
+    yield from folder.damaged
 
 
 def forget(folder: Folder, callers: Sequence[str], progress: Progress = silent) -> int:
@@ -40,9 +43,9 @@ def forget(folder: Folder, callers: Sequence[str], progress: Progress = silent) 
         try:
             gone += _erase(path, callers, at, progress)
         except sqlite3.DatabaseError as error:
-            if path == folder.database or isinstance(error, sqlite3.OperationalError):
+            if path == folder.database or error.sqlite_errorcode & 0xFF not in UNUSABLE:
                 raise
-            path.unlink()  # put aside because it was broken: nothing can be taken out of it
+            path.unlink()  # put aside, and broken or of an older make: nothing can be taken out
     return gone
 
 

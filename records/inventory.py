@@ -147,9 +147,11 @@ def files(folder: Folder) -> Iterator[Holding]:
     """What else is in the folder; Asterisk's own: asterisk/privacy.py."""
     erased = min((one.at for one in erasures.read(folder.erasures)), default=None)
     yield Holding("erasures.jsonl", "tokens that were forgotten", clocks.ERASURES, erased)
-    yield Holding(
-        "replaced/", "what a restore put aside", clocks.REPLACED, _oldest(folder.replaced)
-    )
+    aside, what = _oldest(folder.replaced), "what a restore put aside"
+    yield Holding("replaced/", what, clocks.REPLACED, aside)
+    damaged = min((path.stat().st_mtime_ns // 1000 for path in folder.damaged), default=None)
+    what = "databases that were damaged"
+    yield Holding(f"{folder.database.name}.corrupt-*", what, clocks.REPLACED, damaged)
     what = "backups: delete the oldest yourself"
     yield Holding("backups/", what, clocks.BACKUPS, _oldest(folder.backups))
 

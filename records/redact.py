@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from .changes import Row
 
-GONE = "purged"  # stands in an id where the token stood; in a body, nothing stands there
+GONE = ""  # stands where the token stood, in the body and in the id: the two say the same
 CARRIERS = """SELECT seq, id, at, kind, call, json_extract(body, '$.caller') AS caller
     FROM journal WHERE instr(body, '"caller":"') ORDER BY seq"""
 
@@ -33,7 +33,7 @@ def redact(connection: sqlite3.Connection, events: Iterable[Row]) -> None:
     for event in events:
         if event["kind"].startswith("call."):
             id = event["id"].replace(event["caller"], GONE)
-            _change(connection, event, id, "")
+            _change(connection, event, id, GONE)
         else:
             connection.execute("DELETE FROM journal WHERE seq = ?", (event["seq"],))
 

@@ -224,9 +224,11 @@ def test_it_is_forgotten_in_what_a_restore_has_put_aside(folder: Folder) -> None
     said = done(folder, "privacy", "forget", "0655443322", "--yes")
     assert "files in" in said and "privacy rotate" in said
     assert len(rows(aside / "decroche.db", "SELECT * FROM numbers")) == 1
-    (aside / "decroche.db").write_bytes(b"broken" * 1000)
+    damaged = folder.root / "decroche.db.corrupt-20261124"
+    for broken in (aside / "decroche.db", damaged):
+        broken.write_bytes(b"broken" * 1000)
     done(folder, "privacy", "forget", "0655443322", "--yes")
-    assert not (aside / "decroche.db").exists()
+    assert not (aside / "decroche.db").exists() and not damaged.exists()
 
 
 # The clocks of what Asterisk writes.
@@ -322,12 +324,15 @@ def test_after_a_purge_nothing_is_overdue(folder: Folder) -> None:
 
 
 def test_what_a_killed_command_left_goes(folder: Folder) -> None:
+    damaged = folder.root / "decroche.db.corrupt-20261101"
+    damaged.write_bytes(b"x")
+    os.utime(damaged, (1, 1))
     for name in (".check-x", ".backup-x", ".restore-x", ".restore-new"):
         (folder.root / name).mkdir()
         (folder.root / name / "decroche.db").write_bytes(b"x")
         if not name.endswith("new"):
             os.utime(folder.root / name, (1, 1))
-    assert {d.clock: d.count for d in privacy.purge(folder, now())}["replaced"] == 3
+    assert {d.clock: d.count for d in privacy.purge(folder, now())}["replaced"] == 4
     assert [path.name for path in folder.root.glob(".*-*")] == [".restore-new"]
 
 

@@ -206,8 +206,11 @@ def assert_nothing_is_over_its_clock(path: Path) -> None:
 
 
 def test_a_token_is_kept_for_thirty_days(path: Path) -> None:
+    """Then the id says what the body says, as always: it names nobody."""
     write(path, [Call(30.1, how="talk"), Call(29.9, CALLERS[1], how="talk")])
     assert carry_out(path) == {"tokens": 1}
+    known = rows(path, "SELECT id, body FROM journal WHERE kind = ? ORDER BY seq", kinds.KNOWN)
+    assert known[0] == {"id": "b-0:call.known:", "body": '{"caller":""}'}
     assert callers(path) == {CALLERS[1]}
     assert [row["outcome"] for row in rows(path, "SELECT * FROM calls")] == ["answered"] * 2
 
