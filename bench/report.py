@@ -4,7 +4,7 @@
 figures from the projection `calls`, as `decroche report year` does; the bare fetch of the same
 rows and columns with sqlite3, of which nothing is made; and the same figures from the raw
 events, by one pass over the journal. The first and the last must be equal. Exit code 1 when a
-limit is missed. Takes about two minutes, most of it to write the events.
+limit is missed. Takes about 40 s, half of it to write the events.
 """
 
 import random
