@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 from ..hotline import load
-from ..records import clocks, erasures, inventory, numbers, person, secrets
+from ..records import clocks, erasures, inventory, messages, numbers, person, secrets
 from ..records import forget as room
 from ..records import purge as clockwork
 from ..records.events import MICRO
@@ -39,6 +39,8 @@ def purge(
     """
     zone = zone_of(folder)
     with _alone(folder):
+        if not dry_run:
+            messages.forget(folder, erasures.until(folder.erasures))
         done = clockwork.purge(
             folder.database,
             at,

@@ -38,7 +38,7 @@ def forget(folder: Folder, callers: Sequence[str], progress: Progress = silent) 
     """
     at = now()
     erasures.note(folder.erasures, callers, at)
-    gone = messages.forget(folder, callers)
+    gone = messages.forget(folder, dict.fromkeys(callers, at))
     for path in databases(folder):
         try:
             gone += _erase(path, callers, at, progress)

@@ -8,7 +8,7 @@ Instants: microseconds UTC.
 import asyncio
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -116,15 +116,15 @@ def purge(folder: Folder, at: int) -> int:
     return gone
 
 
-def forget(folder: Folder, callers: Sequence[str]) -> int:
-    """Delete every recording of some callers (tokens); returns how many.
+def forget(folder: Folder, until: Mapping[str, int]) -> int:
+    """Delete the recordings of some callers (tokens), each up to an instant; returns how many.
 
     :raises sqlite3.Error: the database cannot be read.
     """
-    marks = ", ".join("?" * len(callers))
-    sql = f"SELECT call FROM messages WHERE removed IS NULL AND caller IN ({marks})"
     with closing(reader(folder.database)) as connection:
-        calls = [row["call"] for row in connection.execute(sql, tuple(callers))]
+        sql = "SELECT call, caller, left FROM messages WHERE removed IS NULL"
+        kept = connection.execute(sql).fetchall()
+    calls = [row["call"] for row in kept if row["left"] <= until.get(row["caller"], 0)]
     for call in calls:
         remove(folder, call, "", "forgotten")
     return len(calls)
