@@ -1,4 +1,4 @@
-"""Promised call-backs and messages of one person: shown, forgotten, and carried over to new keys."""
+"""Promises and messages of one person: shown, forgotten, and carried over to new keys."""
 
 import json
 import sqlite3
