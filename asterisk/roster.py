@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from ..records import dialplan
+from .contacts import ask_phones
 from .devices import watch_devices
 from .link import stay_connected
 from .session import AmiError, Session
@@ -86,12 +87,15 @@ async def attend(
     changed: asyncio.Event,
     hush: asyncio.Queue[str],
 ) -> None:
-    """What the flows need of AMI, until cancelled: phones watched, roster equal, sentences cut."""
+    """What the flows need of AMI, until cancelled: phones asked and watched, roster equal,
+    sentences cut.
+    """
 
     async def use(session: Session) -> None:
         helpers = [
             asyncio.create_task(keep_equal(session, target, changed), name="roster"),
             asyncio.create_task(end_sentences(session, hush), name="hush"),
+            asyncio.create_task(ask_phones(session), name="contacts"),
         ]
         try:
             await watch_devices(session, phones, device)

@@ -1,0 +1,265 @@
+"""Every fault of a drill: what it does, how it is done to a line, and how it ends.
+
+``inject`` leaves the line in the fault, ``heal`` ends it; between the two calls are up.
+RELIABILITY is the promise: no call lost, no event lost, whatever the moment.
+"""
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..records import kinds
+from .drill_clock import set_clock
+from .drill_line import START, DrillError, DrillLine, until
+
+NOTICE = 10.0  # seconds within which a silent peer must be noticed
+HOUR = 3600
+CUTS, BETWEEN = 5, 0.7  # resets in a row, seconds between two
+PAGES = 12  # damaged pages of the database
+Act = Callable[[DrillLine], None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that may happen to a line.
+
+    :param kills_calls: it ends the calls that are up; else not one of them may end.
+    :param whole_story: it begins before the calls and ends after them.
+    :param deaf: nobody can call while it lasts.
+    """
+
+    name: str
+    what: str
+    inject: Act
+    heal: Act
+    kills_calls: bool = False
+    whole_story: bool = False
+    deaf: bool = False
+
+
+def nothing(line: DrillLine) -> None:
+    """The fault has ended by itself."""
+
+
+# Asterisk.
+
+
+def _pid(line: DrillLine) -> int:
+    pid = line.pbx.pid()
+    if pid is None:
+        raise DrillError("Asterisk does not run")
+    return pid
+
+
+def kill_asterisk(line: DrillLine) -> None:
+    pid = _pid(line)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: line.pbx.pid() is None, 5, "Asterisk to be gone")
+
+
+def stop_asterisk(line: DrillLine) -> None:
+    line.pbx.stop()
+
+
+def start_asterisk(line: DrillLine) -> None:
+    line.pbx.start()
+
+
+def freeze_asterisk(line: DrillLine) -> None:
+    """Until the recorder has noticed, and has said so in the journal."""
+    lost = _count(line, kinds.PBX_LOST)
+    os.kill(_pid(line), signal.SIGSTOP)
+    until(lambda: _count(line, kinds.PBX_LOST) > lost, NOTICE, "the recorder to notice")
+
+
+def thaw_asterisk(line: DrillLine) -> None:
+    os.kill(_pid(line), signal.SIGCONT)
+
+
+def _count(line: DrillLine, kind: str) -> int:
+    found = line.rows("SELECT count(*) AS n FROM journal WHERE kind = ?", kind)
+    return int(str(found[0]["n"]))
+
+
+# AMI.
+
+
+def reset_ami(line: DrillLine) -> None:
+    assert line.relay
+    for _ in range(CUTS):
+        line.relay.cut()
+        time.sleep(BETWEEN)
+
+
+def silence_ami(line: DrillLine) -> None:
+    """The connections are dead and nobody says so, as when a router has forgotten them."""
+    assert line.relay
+    lost = _count(line, kinds.PBX_LOST)
+    forget = line.relay.vanish()
+    until(lambda: _count(line, kinds.PBX_LOST) > lost, NOTICE, "the recorder to notice")
+    forget()
+
+
+def slow_ami(line: DrillLine) -> None:
+    assert line.relay
+    line.relay.slow = True
+
+
+def quick_ami(line: DrillLine) -> None:
+    assert line.relay
+    line.relay.slow = False
+
+
+# The recorder and the flows.
+
+
+def kill_recorder(line: DrillLine) -> None:
+    line.kill("recorder")
+
+
+def serve_recorder(line: DrillLine) -> None:
+    line.spawn("recorder")
+
+
+def second_recorder(line: DrillLine) -> None:
+    """It must refuse by itself, and say why."""
+    mine = line.services["recorder"]
+    line.spawn("recorder")
+    other = line.services["recorder"]
+    line.services["recorder"] = mine
+    try:
+        code = other.wait(START)
+    except subprocess.TimeoutExpired:
+        other.kill()
+        other.wait()
+        raise DrillError("a second recorder did not refuse") from None
+    if code == 0 or "a recorder runs" not in line.log("recorder").read_text("utf-8"):
+        raise DrillError(f"a second recorder ended with {code}, and did not say why")
+
+
+def kill_flows(line: DrillLine) -> None:
+    line.kill("flows")
+
+
+def serve_flows(line: DrillLine) -> None:
+    line.spawn("flows")
+
+
+def freeze_flows(line: DrillLine) -> None:
+    line.services["flows"].send_signal(signal.SIGSTOP)
+
+
+def thaw_flows(line: DrillLine) -> None:
+    line.services["flows"].send_signal(signal.SIGCONT)
+
+
+# The database and the disk.
+
+
+class Locked:
+    """Somebody else holds the database's write lock, for ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self, line: DrillLine) -> None:
+        with closing(sqlite3.connect(line.folder.database, isolation_level=None)) as connection:
+            until(lambda: _take(connection), 10, "the lock")
+            line.call()  # somebody calls meanwhile, and stays
+            time.sleep(self.seconds)
+            connection.execute("ROLLBACK")
+
+
+def _take(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def fill_disk(line: DrillLine) -> None:
+    """No file of a service may grow: each write behind its first page fails (RLIMIT_FSIZE)."""
+    for process in line.services.values():
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+
+
+def empty_disk(line: DrillLine) -> None:
+    for process in line.services.values():
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
+
+
+# The clock.
+
+
+def hour_ahead(line: DrillLine) -> None:
+    set_clock(line.clock, HOUR)
+
+
+def hour_back(line: DrillLine) -> None:
+    set_clock(line.clock, 0)
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "asterisk-killed",
+        "Asterisk is killed, and started again.",
+        kill_asterisk,
+        start_asterisk,
+        kills_calls=True,
+        deaf=True,
+    ),
+    Fault(
+        "asterisk-stopped",
+        "Asterisk is told to stop at once, and started again.",
+        stop_asterisk,
+        start_asterisk,
+        kills_calls=True,
+        deaf=True,
+    ),
+    Fault(
+        "asterisk-frozen",
+        "Asterisk does nothing until the recorder has noticed (10 s at most).",
+        freeze_asterisk,
+        thaw_asterisk,
+        deaf=True,
+    ),
+    Fault("ami-reset", "Every connection to AMI is reset, five times.", reset_ami, nothing),
+    Fault(
+        "ami-half-open",
+        "Every connection to AMI goes silent and stays open; noticed within 10 s.",
+        silence_ami,
+        nothing,
+    ),
+    Fault("ami-slow", "AMI comes in pieces of 8 bytes, slowly.", slow_ami, quick_ami),
+    Fault("recorder-killed", "The recorder is killed.", kill_recorder, serve_recorder),
+    Fault(
+        "recorder-down",
+        "The recorder is down from before the calls until after them.",
+        kill_recorder,
+        serve_recorder,
+        whole_story=True,
+    ),
+    Fault("two-recorders", "A second recorder is started; it refuses.", second_recorder, nothing),
+    Fault(
+        "flows-killed",
+        "The flows are killed: Asterisk's queue takes over.",
+        kill_flows,
+        serve_flows,
+    ),
+    Fault(
+        "flows-frozen",
+        "The flows do nothing: Asterisk's queue takes over.",
+        freeze_flows,
+        thaw_flows,
+    ),
+    Fault("disk-full", "No file of the services can grow.", fill_disk, empty_disk),
+)
