@@ -52,6 +52,10 @@ def _told(error: BaseException) -> str | None:
         error = error.exceptions[0]
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"{error.strerror}; another program has that port: change it in hotline.toml"
+    from decroche.records.trouble import is_broken
+
+    if is_broken(error):
+        return f"the database is damaged ({error}); type: decroche journal mend"
     return str(error) if type(error).__name__ in TOLD else None
 
 
@@ -237,10 +241,15 @@ def _serve(folder: Folder, parts: Sequence[str], demo: bool) -> None:
     import asyncio
 
     from decroche.records.logs import to_stderr
+    from decroche.records.serving import keep_serving
 
     to_stderr()
-    try:
+
+    def once() -> None:
         asyncio.run(_serve_parts(folder, frozenset(parts), demo))
+
+    try:
+        keep_serving(folder.database, once, lambda: _make(folder))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
 
@@ -249,6 +258,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
     """One process, one TaskGroup: each part is a task, and one that fails ends all."""
     import asyncio
 
+    from decroche.records import ballast
     from decroche.records.applied import Applied
     from decroche.records.journal import Journal
     from decroche.records.secrets import load
@@ -257,6 +267,8 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
     hotline, secrets = Applied(folder), load(folder.secrets)
     network = hotline().network
     async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
+        tasks.create_task(journal.sound())
+        tasks.create_task(ballast.keep(ballast.beside(folder.database)))
         if "pbx" in parts:
             from decroche.asterisk.keeper import keep_running
             from decroche.asterisk.pbx import Pbx
@@ -481,6 +493,26 @@ def journal_rebuild(context: click.Context) -> None:
 
     done = rebuild(folder_of(context).database, Progress("journal"))
     click.echo(f"{done} events read; calls, offers, presence and the ledger are computed again")
+
+
+@journal.command("mend")
+@click.pass_context
+def journal_mend(context: click.Context) -> None:
+    """Look through the database; put a damaged one aside and save what can be read.
+
+    Services do this by themselves when they meet the damage. Works while the line runs.
+    """
+    from decroche.records import salvage
+
+    folder = folder_of(context)
+    found = salvage.mend(folder.database)
+    if found is None:
+        click.echo(f"{folder.database} is whole")
+        return
+    with salvage.alone(folder.database):
+        _make(folder)
+    click.echo(f"saved what could be read; the damaged file is kept: {found.aside}")
+    click.echo(f"events known again by their ids: {found.revived}; lost: {found.lost}")
 
 
 @journal.command("check")

@@ -35,6 +35,7 @@ OWED_CLOSED = "ledger.closed"  # caller, reason
 OWED_REOPENED = "ledger.reopened"  # caller, until: it was closed by mistake
 
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
+SALVAGED = "record.salvaged"  # file, revived, lost: the database was damaged and is a new one
 
 KINDS = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
