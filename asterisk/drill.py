@@ -5,14 +5,16 @@ gives up; 4. it is healed, and the seconds count until the record is whole and s
 answered; 5. everybody hangs up; 6. the record is compared with Asterisk's own.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..records import kinds
+from ..records.signals import as_interrupt
 from . import line as lines
 from .control import NotRunning
-from .drill_line import AGENTS, SILENT, DrillError, DrillLine, Talker, until
+from .drill_line import AGENTS, PAUSE, SILENT, DrillError, DrillLine, Talker, until
 from .drill_record import Lost, Truth, compare, read_facts, truth
 from .faults import Fault
 from .pbx import StartError
@@ -41,14 +43,40 @@ class Result:
         return not (self.calls_lost or self.events_lost or self.wrong)
 
 
+def sentence(result: Result) -> str:
+    """How one drill went, on a line of its own."""
+    if result.good:
+        return f"  nothing lost in {result.calls} calls; whole again in {result.seconds or 0:.1f} s"
+    return "  " + "; ".join(["LOST", *result.wrong])
+
+
+def as_row(result: Result, whole: bool) -> dict[str, object]:
+    """A row of the table at the end. :param whole: with all that was wrong, for a program."""
+    seconds = None if result.seconds is None else round(result.seconds, 1)
+    row: dict[str, object] = {
+        "fault": result.fault,
+        "moment": result.moment,
+        "calls": result.calls,
+        "calls_lost": result.calls_lost,
+        "events_lost": result.events_lost,
+        "seconds_to_sync": seconds,
+    }
+    if whole:
+        return row | {"wrong": result.wrong}
+    return row | {"seconds_to_sync": "-" if seconds is None else seconds}
+
+
 def run(
     release: Release, faults: Sequence[Fault], moments: Sequence[str], tell: Told
 ) -> Iterator[Result]:
-    """Run the drills one after the other; a line that a drill has broken is replaced."""
+    """Run the drills one after the other; a line that a drill has broken is replaced.
+
+    :raises DrillError, StartError: no line can be made.
+    """
     todo = [(fault, moment) for fault in faults for moment in moments]
     while todo:
         tell("making a line for the drills")
-        with DrillLine(release) as line:
+        with as_interrupt(), DrillLine(release) as line:
             while todo:
                 fault, moment = todo.pop(0)
                 tell(f"{fault.name}, {moment}")
@@ -63,7 +91,7 @@ def drill(line: DrillLine, fault: Fault, moment: str) -> Result:
     result = Result(fault.name, moment)
     try:
         Drill(line, fault, moment, result).run()
-    except (DrillError, NotRunning, StartError, TimeoutError) as error:
+    except (DrillError, NotRunning, StartError, TimeoutError, sqlite3.Error) as error:
         result.wrong.append(str(error))
     return result
 
@@ -77,10 +105,13 @@ class Drill:
         self._moment = moment
         self._result = result
         self._known: set[str] = set()  # ids that were in the journal: acknowledged
+        self._cut: set[str] = set()  # unique ids of channels that ended in the fault
         self._before = len(self._truth().calls)
 
     def run(self) -> None:
         line, fault = self._line, self._fault
+        line.listen()
+        fault.before(line)
         if fault.whole_story:
             fault.inject(line)
         self._come()
@@ -97,8 +128,8 @@ class Drill:
         fault.heal(line)
         healed = time.monotonic()
         self._answer_next()
-        self._until_whole()
-        self._result.seconds = time.monotonic() - healed
+        if self._until_whole():
+            self._result.seconds = time.monotonic() - healed
         if not (fault.whole_story or fault.kills_calls):
             self._require(held, "when all was well again")
         self._leave()
@@ -144,7 +175,8 @@ class Drill:
 
     def _require(self, held: Sequence[Talker], when: str) -> None:
         there = {talker.unique for talker in self._line.talkers()}
-        cut = [talker for talker in held if talker.unique not in there]
+        cut = [talker for talker in held if talker.unique not in there | self._cut]
+        self._cut |= {talker.unique for talker in cut}
         if cut:
             self._result.calls_lost += len(cut)
             names = ", ".join(talker.agent or talker.context for talker in cut)
@@ -172,7 +204,7 @@ class Drill:
         if not line.phones(up=False):
             line.declare(kinds.AWAY, *SILENT)  # who does not ring now would let the next one ring
         line.declare(kinds.AVAILABLE, "dora")
-        self._known |= {str(row["id"]) for row in line.rows("SELECT id FROM journal")}
+        self._acknowledge()
         if len(line.callers()) - len(talking) < 1 or self._moment == "ringing":
             line.call()
         until(
@@ -182,7 +214,12 @@ class Drill:
         )
 
     def _acknowledge(self) -> None:
-        self._known |= {str(row["id"]) for row in self._line.rows("SELECT id FROM journal")}
+        """Note what stands in the journal now: it may never be gone again."""
+        try:
+            self._known |= {str(row["id"]) for row in self._line.rows("SELECT id FROM journal")}
+        except sqlite3.DatabaseError:  # the fault; what was read before counts
+            if not self._line.damaged:
+                raise
 
     def _truth(self) -> Truth:
         return truth(read_facts(self._line.folder.cel), AGENTS)
@@ -191,12 +228,14 @@ class Drill:
         alive = self._line.alive()
         return compare(self._line.folder.database, self._truth(), alive, self._known)
 
-    def _until_whole(self) -> None:
+    def _until_whole(self) -> bool:
+        """Whether nothing is missing in the record any more, while calls are up."""
         connected = self._line.connected
         until(lambda: connected("recorder") and connected("flows"), SYNC, "both to be connected")
         end = time.monotonic() + SYNC
-        while self._lost() and time.monotonic() < end:
-            time.sleep(0.05)
+        while (lost := bool(self._lost())) and time.monotonic() < end:
+            time.sleep(PAUSE)
+        return not lost
 
     def _leave(self) -> None:
         """Whoever waits is answered as others hang up; at last everybody does."""

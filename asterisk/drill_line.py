@@ -87,6 +87,8 @@ class DrillLine:
         self.street = Pbx(release, self.base / "street")
         self.services: dict[str, subprocess.Popen[bytes]] = {}
         self.relay: Relay | None = None
+        self.damaged = 0  # how often the database was
+        self._heard: dict[str, int] = {}  # bytes of each log that are of an earlier drill
         self._release = release
         self._passwords: dict[str, str] = {}
 
@@ -117,11 +119,11 @@ class DrillLine:
         self.folder.root.mkdir(mode=0o700)
         write_private(self.folder.hotline, free_ports((OWN / "hotline.toml").read_text("utf-8")))
         set_clock(self.clock, 0)
-        self._run("init")
+        self.command("init")
         for name in AGENTS:
             label = name.capitalize()
             self._passwords[name] = people.add_agent(self.folder.database, name, label, [QUEUE])
-        self._run("apply")
+        self.command("apply")
         self._move_ami()
         hotline = load(self.folder.hotline)
         etc = self.street.root / "etc"
@@ -178,12 +180,15 @@ class DrillLine:
         module = ["decroche.asterisk.drill_clock", str(self.clock)] if clock else ["decroche.cli"]
         return [sys.executable, "-m", *module, "--dir", str(self.folder.root), *arguments]
 
-    def _run(self, command: str) -> None:
+    def command(self, *words: str) -> None:
+        """A command of ours on this line. :raises DrillError: it failed; what it said."""
         done = subprocess.run(
-            self._command(command), stdin=subprocess.DEVNULL, capture_output=True, text=True
+            self._command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
         if done.returncode:
-            raise DrillError(f"decroche {command}: {done.stderr.strip() or done.stdout.strip()}")
+            raise DrillError(
+                f"decroche {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}"
+            )
 
     def serve(self, part: str, clock: bool = False) -> None:
         """Start a service and wait until it is connected.
@@ -205,6 +210,15 @@ class DrillLine:
 
     def log(self, part: str) -> Path:
         return self.base / f"{part}.log"
+
+    def listen(self) -> None:
+        """From now on :meth:`heard` looks for what the services say."""
+        self._heard = {part: self.log(part).stat().st_size for part in SERVICES}
+
+    def heard(self, words: str) -> bool:
+        """Whether a service has said that, in its log, since :meth:`listen`."""
+        logs = [self.log(part).read_bytes()[size:] for part, size in self._heard.items()]
+        return any(words.encode() in log for log in logs)
 
     def stop(self, part: str) -> None:
         """End a service in order, by force after some seconds."""

@@ -49,7 +49,12 @@ class Relay:
         pairs = self._taken()
         for pair in pairs:
             pair.silent = True
-        return lambda: [pair.cut() for pair in pairs] and None
+
+        def forget() -> None:
+            for pair in pairs:
+                pair.cut()
+
+        return forget
 
     def _taken(self) -> list["_Pair"]:
         with self._lock:

@@ -10,20 +10,26 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from ..records import kinds
 from .drill_clock import set_clock
-from .drill_line import START, DrillError, DrillLine, until
+from .drill_line import SERVICES, START, DrillError, DrillLine, until
 
 NOTICE = 10.0  # seconds within which a silent peer must be noticed
 HOUR = 3600
+MET = 5.0  # seconds
 CUTS, BETWEEN = 5, 0.7  # resets in a row, seconds between two
-PAGES = 12  # damaged pages of the database
+TABLE_LEAF = b"\x0d"  # the first byte of such a page (sqlite.org/fileformat2.html)
 Act = Callable[[DrillLine], None]
+
+
+def nothing(line: DrillLine) -> None:
+    """The fault has ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Fault:
     :param kills_calls: it ends the calls that are up; else not one of them may end.
     :param whole_story: it begins before the calls and ends after them.
     :param deaf: nobody can call while it lasts.
+    :param before: what must be done to the line before people call.
     """
 
     name: str
@@ -42,10 +49,7 @@ class Fault:
     kills_calls: bool = False
     whole_story: bool = False
     deaf: bool = False
-
-
-def nothing(line: DrillLine) -> None:
-    """The fault has ended by itself."""
+    before: Act = nothing
 
 
 # Asterisk.
@@ -163,18 +167,17 @@ def thaw_flows(line: DrillLine) -> None:
 # The database and the disk.
 
 
-class Locked:
-    """Somebody else holds the database's write lock, for ``seconds``."""
+def lock_database(seconds: float) -> Act:
+    """Somebody else holds the database's write lock for so long."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __call__(self, line: DrillLine) -> None:
+    def lock(line: DrillLine) -> None:
         with closing(sqlite3.connect(line.folder.database, isolation_level=None)) as connection:
             until(lambda: _take(connection), 10, "the lock")
-            line.call()  # somebody calls meanwhile, and stays
-            time.sleep(self.seconds)
+            line.call()
+            time.sleep(seconds)
             connection.execute("ROLLBACK")
+
+    return lock
 
 
 def _take(connection: sqlite3.Connection) -> bool:
@@ -185,6 +188,49 @@ def _take(connection: sqlite3.Connection) -> bool:
     return True
 
 
+def damage_database(line: DrillLine) -> None:
+    """Half of the pages that hold the journal become zeros, under the services.
+
+    Not the index of ids: where it is hit at the same place, events are lost (docs/drills.md).
+    """
+    path = line.folder.database
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    with open(path, "r+b") as file:
+        pages = {place: os.pread(file.fileno(), size, place) for place in _places(path, size)}
+        leaves = [place for place, page in pages.items() if _holds_events(page)]
+        for place in Random(len(leaves)).sample(leaves, -(-len(leaves) // 2)):
+            file.seek(place)
+            file.write(bytes(size))
+    line.damaged += 1
+
+
+def _places(path: Path, size: int) -> range:
+    """Where pages begin, without the first one: the file's head."""
+    return range(size, path.stat().st_size, size)
+
+
+def _holds_events(page: bytes) -> bool:
+    """A page with rows of the journal: of no other table with row numbers, nor the schema."""
+    named = (b":agent.", b":call.", b":offer.", b":pbx.")
+    return page.startswith(TABLE_LEAF) and any(name in page for name in named)
+
+
+def mend_database(line: DrillLine) -> None:
+    """Services mend it when they meet the damage; what they do not meet, the command finds."""
+    with suppress(DrillError):
+        until(lambda: _put_aside(line) == line.damaged, MET, "a service to meet the damage")
+    line.command("journal", "mend")
+    if _put_aside(line) != line.damaged:
+        raise DrillError("the damaged database was not put aside")
+
+
+def _put_aside(line: DrillLine) -> int:
+    files = line.folder.root.glob(f"{line.folder.database.name}.corrupt-*")
+    return sum(not file.name.endswith(("-wal", "-shm")) for file in files)
+
+
 def fill_disk(line: DrillLine) -> None:
     """No file of a service may grow: each write behind its first page fails (RLIMIT_FSIZE)."""
     for process in line.services.values():
@@ -192,12 +238,21 @@ def fill_disk(line: DrillLine) -> None:
 
 
 def empty_disk(line: DrillLine) -> None:
+    """There is room again, once a write has really failed."""
+    until(lambda: line.heard("the database takes nothing"), NOTICE, "a write to fail")
     for process in line.services.values():
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)
 
 
 # The clock.
+
+
+def wear_clock(line: DrillLine) -> None:
+    """The services get a clock that can be set."""
+    for part in SERVICES:
+        line.stop(part)
+        line.serve(part, clock=True)
 
 
 def hour_ahead(line: DrillLine) -> None:
@@ -208,58 +263,95 @@ def hour_back(line: DrillLine) -> None:
     set_clock(line.clock, 0)
 
 
-FAULTS: tuple[Fault, ...] = (
-    Fault(
-        "asterisk-killed",
-        "Asterisk is killed, and started again.",
-        kill_asterisk,
-        start_asterisk,
-        kills_calls=True,
-        deaf=True,
-    ),
-    Fault(
-        "asterisk-stopped",
-        "Asterisk is told to stop at once, and started again.",
-        stop_asterisk,
-        start_asterisk,
-        kills_calls=True,
-        deaf=True,
-    ),
-    Fault(
-        "asterisk-frozen",
-        "Asterisk does nothing until the recorder has noticed (10 s at most).",
-        freeze_asterisk,
-        thaw_asterisk,
-        deaf=True,
-    ),
-    Fault("ami-reset", "Every connection to AMI is reset, five times.", reset_ami, nothing),
-    Fault(
-        "ami-half-open",
-        "Every connection to AMI goes silent and stays open; noticed within 10 s.",
-        silence_ami,
-        nothing,
-    ),
-    Fault("ami-slow", "AMI comes in pieces of 8 bytes, slowly.", slow_ami, quick_ami),
-    Fault("recorder-killed", "The recorder is killed.", kill_recorder, serve_recorder),
-    Fault(
-        "recorder-down",
-        "The recorder is down from before the calls until after them.",
-        kill_recorder,
-        serve_recorder,
-        whole_story=True,
-    ),
-    Fault("two-recorders", "A second recorder is started; it refuses.", second_recorder, nothing),
-    Fault(
-        "flows-killed",
-        "The flows are killed: Asterisk's queue takes over.",
-        kill_flows,
-        serve_flows,
-    ),
-    Fault(
-        "flows-frozen",
-        "The flows do nothing: Asterisk's queue takes over.",
-        freeze_flows,
-        thaw_flows,
-    ),
-    Fault("disk-full", "No file of the services can grow.", fill_disk, empty_disk),
-)
+HOLD = 30.0  # seconds that the database is locked
+
+
+def faults(hold: float = HOLD) -> tuple[Fault, ...]:
+    """All of them. :param hold: seconds that the database is locked."""
+    return (
+        Fault(
+            "asterisk-killed",
+            "Asterisk is killed, and started again.",
+            kill_asterisk,
+            start_asterisk,
+            kills_calls=True,
+            deaf=True,
+        ),
+        Fault(
+            "asterisk-stopped",
+            "Asterisk is told to stop at once, and started again.",
+            stop_asterisk,
+            start_asterisk,
+            kills_calls=True,
+            deaf=True,
+        ),
+        Fault(
+            "asterisk-frozen",
+            "Asterisk does nothing until the recorder has noticed (10 s at most).",
+            freeze_asterisk,
+            thaw_asterisk,
+            deaf=True,
+        ),
+        Fault("ami-reset", "Every connection to AMI is reset, five times.", reset_ami, nothing),
+        Fault(
+            "ami-half-open",
+            "Every connection to AMI goes silent and stays open; noticed within 10 s.",
+            silence_ami,
+            nothing,
+        ),
+        Fault("ami-slow", "AMI comes in pieces of 8 bytes, slowly.", slow_ami, quick_ami),
+        Fault("recorder-killed", "The recorder is killed.", kill_recorder, serve_recorder),
+        Fault(
+            "recorder-down",
+            "The recorder is down from before the calls until after them.",
+            kill_recorder,
+            serve_recorder,
+            whole_story=True,
+        ),
+        Fault(
+            "two-recorders", "A second recorder is started; it refuses.", second_recorder, nothing
+        ),
+        Fault(
+            "flows-killed",
+            "The flows are killed: Asterisk's queue takes over.",
+            kill_flows,
+            serve_flows,
+        ),
+        Fault(
+            "flows-frozen",
+            "The flows do nothing: Asterisk's queue takes over.",
+            freeze_flows,
+            thaw_flows,
+        ),
+        Fault("disk-full", "No file of the services can grow.", fill_disk, empty_disk),
+        Fault(
+            "database-locked",
+            f"Another program holds the database's lock for {hold:g} s.",
+            lock_database(hold),
+            nothing,
+        ),
+        Fault(
+            "database-damaged",
+            "Pages of the database are overwritten while it is in use.",
+            damage_database,
+            mend_database,
+        ),
+        Fault(
+            "clock",
+            "The services' clock leaps an hour ahead, and an hour back.",
+            hour_ahead,
+            hour_back,
+            before=wear_clock,
+        ),
+    )
+
+
+def choose(names: Sequence[str], hold: float = HOLD) -> list[Fault]:
+    """The faults of these names, or all of them.
+
+    :raises DrillError: there is no such fault.
+    """
+    known = {fault.name: fault for fault in faults(hold)}
+    if strange := [name for name in names if name not in known]:
+        raise DrillError(f"no fault {strange[0]!r}; there are: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())

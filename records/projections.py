@@ -6,7 +6,7 @@ event's own transaction, and ``decroche journal rebuild`` does so for all of the
 An event about a call that never arrived changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
@@ -69,6 +69,17 @@ def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
     return Change("calls", event.call, values)
 
 
+def _in_order(row: Row, at: int, after: Sequence[str], before: Sequence[str] = ()) -> int:
+    """``at``, moved so that the story goes forward: clocks are set, and two of them differ."""
+    for name in before:
+        if row[name] is not None and at > row[name]:
+            at = row[name]
+    for name in after:
+        if row[name] is not None and at < row[name]:
+            at = row[name]
+    return int(at)
+
+
 def _asked(state: State, event: Event, call: Row) -> Changes:
     return [_stage(event, call, "menu")]
 
@@ -79,7 +90,8 @@ def _chose(state: State, event: Event, call: Row) -> Changes:
 
 
 def _queued(state: State, event: Event, call: Row) -> Changes:
-    queued = call["queued"] or event.at  # an overflow goes on with the same wait
+    # An overflow goes on with the same wait.
+    queued = call["queued"] or _in_order(call, event.at, ("arrived",), ("answered", "ended"))
     values = {"queue": event.body.get("queue"), "queued": queued}
     if call["stage"] in ("ringing", "talking"):
         return [Change("calls", event.call, values)]
@@ -87,14 +99,17 @@ def _queued(state: State, event: Event, call: Row) -> Changes:
 
 
 def _fellback(state: State, event: Event, call: Row) -> Changes:
-    queued = call["queued"] or max(event.at, call["arrived"])  # queue_log knows whole seconds
+    # queue_log knows whole seconds
+    queued = call["queued"] or _in_order(call, event.at, ("arrived",), ("answered", "ended"))
     values = {"fellback": 1, "queued": queued, "queue": event.body.get("queue") or call["queue"]}
     return [_stage(event, call, "waiting", since=queued, **values)]
 
 
 def _rang(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
-    offers = {"call": event.call, "agent": agent, "rang": event.at}
+    ring = state.row("offers", offer)
+    rang = event.at if ring is None else _in_order(ring, event.at, (), ("answered", "ended"))
+    offers = {"call": event.call, "agent": agent, "rang": rang}
     changes = [Change("offers", offer, offers), _busy(state, agent, "ringing", event)]
     if call["answered"] is None:
         changes.append(_stage(event, call, "ringing", agent=agent, rings=call["rings"] + 1))
@@ -104,11 +119,15 @@ def _rang(state: State, event: Event, call: Row) -> Changes:
 def _answered(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     values: dict[str, Any] = {"answered": event.at, "result": "answered"}
-    if state.row("offers", offer) is None:  # nobody saw it ring
+    ring = state.row("offers", offer)
+    if ring is None:  # nobody saw it ring
         values |= {"call": event.call, "agent": agent, "rang": event.at}
+    else:
+        values["answered"] = _in_order(ring, event.at, ("rang",), ("ended",))
+    at = _in_order(call, event.at, ("arrived", "queued"), ("ended",))
     changes = [
         Change("offers", offer, values),
-        _stage(event, call, "talking", agent=agent, answered=call["answered"] or event.at),
+        _stage(event, call, "talking", agent=agent, answered=call["answered"] or at),
         _busy(state, agent, "talking", event),
     ]
     if call["caller"]:
@@ -121,13 +140,15 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     offer = state.row("offers", key)
     if offer is None or offer["ended"] is not None:
         return []
-    values = {"ended": event.at, "result": _result(offer, call, event)}
+    at = _in_order(offer, event.at, ("rang", "answered"))
+    values = {"ended": at, "result": _result(offer, call, event)}
     changes = [Change("offers", key, values)]
     presence = state.row("presence", agent)
     if presence and presence["call"] == event.call:
         changes.append(_busy(state, agent, "idle", event))
     if offer["answered"] is not None:
-        changes.append(Change("calls", event.call, {"left": event.at}))
+        left = _in_order(call, event.at, ("answered",))
+        changes.append(Change("calls", event.call, {"left": left}))
     elif call["stage"] == "ringing":
         others = [
             o for o in state.offers_of(event.call) if o["ended"] is None and o["offer"] != key
@@ -170,7 +191,8 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
     if call["answered"] is not None:
         outcome = "answered"
     outcome = outcome or call["dismissed"] or "abandoned"
-    values = {"stage": "ended", "since": event.at, "ended": event.at, "outcome": outcome}
+    at = _in_order(call, event.at, ("arrived", "queued", "answered"))
+    values = {"stage": "ended", "since": at, "ended": at, "outcome": outcome}
     if call["answered"] is None:
         values["agent"] = None
     changes = [Change("calls", event.call, values)]
@@ -194,7 +216,8 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
     if event.body.get("outcome") != "interrupted":
         return []
     result = "answered" if offer["answered"] is not None else "cancelled"
-    changes = [Change("offers", offer["offer"], {"ended": event.at, "result": result})]
+    at = _in_order(offer, event.at, ("rang", "answered"))
+    changes = [Change("offers", offer["offer"], {"ended": at, "result": result})]
     presence = state.row("presence", offer["agent"])
     if presence and presence["call"] == event.call:
         changes.append(_busy(state, offer["agent"], "idle", event))

@@ -13,6 +13,7 @@ by the file's identity that it is another one (records/store.py) and begin anew.
 
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -25,7 +26,7 @@ import structlog
 from . import kinds, schema
 from .damaged import read_rows
 from .dialplan import NOTES, body_of
-from .events import Event, now
+from .events import MICRO, Event, now
 from .rebuild import rebuild
 from .store import Store, row_of
 from .trouble import is_broken
@@ -34,7 +35,11 @@ log = structlog.get_logger(__name__)
 
 MIGRATIONS = "_sqlite_migrations"  # of sqlite-utils: which migrations were applied
 AGAIN = frozenset({*schema.PROJECTIONS, "cursors"})  # made anew, not copied
-EXACT = frozenset({*kinds.PRESENCE, kinds.REACHABLE, kinds.UNREACHABLE})
+# Kinds whose id says who and when; what else the body said is lost.
+EXACT = frozenset({*kinds.PRESENCE, kinds.REACHABLE, kinds.UNREACHABLE, *kinds.PEOPLE_KINDS})
+NO_ACTOR = frozenset({kinds.PBX_CONNECTED, kinds.PBX_LOST, kinds.GAP, kinds.SALVAGED})
+EXACT |= {*NO_ACTOR, kinds.RESTING}
+BEGAN = re.compile(r".*?(\d{10})\.\d+")  # a unique id of Asterisk: the second it was made
 
 
 @dataclass(frozen=True)
@@ -240,10 +245,9 @@ def _make_the_rest(new: sqlite3.Connection, plan: Sequence[Made]) -> None:
             log.error("could not be made again", name=made.name, reason=str(error))
 
 
-def _copy(
-    old: sqlite3.Connection, new: sqlite3.Connection, table: str, key: Sequence[str]
-) -> None:
-    columns = [str(row[0]) for row in new.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, key: Sequence[str]) -> None:
+    listed = new.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    columns = [str(row[0]) for row in listed]
     names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     put = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({marks})'
     for row in read_rows(old, table, columns, key):
@@ -287,16 +291,24 @@ def _about_when(new: sqlite3.Connection, seq: int) -> int:
 def revive(id: str, about: int) -> Event | None:
     """The event that an id names, if the id says all of it; ``about``: when it may have been.
 
-    Not those that Asterisk's own record tells in full, and not those whose body says more.
+    Not those that Asterisk's own record tells in full. The trunk and the number called of an
+    arrival are lost, but without it the other events of the call would mean nothing.
     """
     parts = id.split(":")
     at = next((number for number, part in enumerate(parts) if part in kinds.KINDS), 0)
     kind = parts[at]
-    if kind in NOTES and at == 1:
-        body = dict(body_of(kind, parts[2:]))
-        return Event(id=id, at=about, kind=kind, call=parts[0], body=body)
-    if kind in EXACT and len(parts) == 3:
-        when = parts[1] if at == 2 else parts[2]
-        if when.isdigit():
-            return Event(id=id, at=int(when), kind=kind, actor=parts[0])
+    if at == 1 and (kind in NOTES or kind == kinds.ARRIVED):
+        body = dict(body_of(kind, parts[2:])) if kind in NOTES else {"trunk": "", "did": ""}
+        when = max(about, _began(parts[0])) if kind in NOTES else _began(parts[0]) or about
+        return Event(id=id, at=when, kind=kind, call=parts[0], body=body)
+    if kind in EXACT and len(parts) == 3 and at and (said := parts[3 - at]).isdigit():
+        node, actor = (parts[0], "") if kind in NO_ACTOR else ("", parts[0])
+        rest = {"until": int(said)} if kind == kinds.RESTING else {}
+        return Event(id=id, at=int(said), kind=kind, node=node, actor=actor, body=rest)
     return None
+
+
+def _began(call: str) -> int:
+    """When a call began, to the second; 0 if its id does not say."""
+    found = BEGAN.fullmatch(call)
+    return int(found[1]) * MICRO if found else 0
