@@ -175,6 +175,13 @@ def _make(folder: Folder) -> list[str]:
     return done
 
 
+def _complete(folder: Folder) -> list[str]:
+    """After a mending: tables and agents that could not be saved; returns what was made."""
+    from decroche.asterisk.readmit import readmit
+
+    return _make(folder) + readmit(folder)
+
+
 @main.command()
 @click.pass_context
 def plan(context: click.Context) -> None:
@@ -249,7 +256,7 @@ def _serve(folder: Folder, parts: Sequence[str], demo: bool) -> None:
         asyncio.run(_serve_parts(folder, frozenset(parts), demo))
 
     try:
-        keep_serving(folder.database, once, lambda: _make(folder))
+        keep_serving(folder.database, once, lambda: _complete(folder))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
 
@@ -510,7 +517,7 @@ def journal_mend(context: click.Context) -> None:
         click.echo(f"{folder.database} is whole")
         return
     with salvage.alone(folder.database):
-        _make(folder)
+        print_lines(_complete(folder))
     click.echo(f"saved what could be read; the damaged file is kept: {found.aside}")
     click.echo(f"events known again by their ids: {found.revived}; lost: {found.lost}")
 

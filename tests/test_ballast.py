@@ -85,3 +85,25 @@ def test_a_full_disk_costs_the_ballast_and_no_event(tmp_path: Path) -> None:
     assert said["at last"] == ""
     with closing(schema.reader(path)) as connection:
         assert connection.execute("SELECT count(*) FROM journal").fetchone()[0] == 2
+
+
+LOG = """
+import resource
+import structlog
+from decroche.records.logs import to_stderr
+
+to_stderr()
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+for _ in range(3):
+    structlog.get_logger().error("the database takes nothing; trying again")
+print("goes on")
+"""
+
+
+def test_who_writes_a_log_on_a_full_disk_goes_on(tmp_path: Path) -> None:
+    with open(tmp_path / "log", "wb") as log:
+        done = subprocess.run(
+            [sys.executable, "-c", LOG], stdout=subprocess.PIPE, stderr=log, timeout=30
+        )
+    assert done.stdout == b"goes on\n"
+    assert (tmp_path / "log").stat().st_size == 10

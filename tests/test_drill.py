@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from decroche.asterisk import drill, faults
+from decroche.asterisk import drill, fault_acts, faults
 from decroche.asterisk.drill_line import DrillLine
 from decroche.asterisk.release import Release
 from decroche.cli import main
@@ -100,8 +100,8 @@ def test_it_notices_what_is_lost(release: Release, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(drill, "SYNC", 2.0)
     monkeypatch.setattr(drill, "QUIET", 2.0)
     bad = [
-        faults.Fault("loses", "Deletes events.", faults.nothing, lose),
-        faults.Fault("cuts", "Hangs up on somebody.", hang_up_on_somebody, faults.nothing),
+        faults.Fault("loses", "Deletes events.", fault_acts.nothing, lose),
+        faults.Fault("cuts", "Hangs up on somebody.", hang_up_on_somebody, fault_acts.nothing),
     ]
     losing, cutting = drill.run(release, bad, ["talking"], lambda text: None)
     assert losing.events_lost > 0
