@@ -34,7 +34,7 @@ class Store:
     """One read-write connection."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._file = path, identity(path)
+        self._name, self._file = str(path), identity(path)
         # Busy timeout 2 s: the writer retries for ever, and must notice that it is to stop.
         self.connection = sqlite3.connect(
             path, timeout=2, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -104,8 +104,8 @@ class Store:
         """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            if identity(self._path) != self._file:
-                raise Replaced(f"{self._path} was mended meanwhile")
+            if identity(self._name) != self._file:
+                raise Replaced(f"{self._name} was mended meanwhile")
             if at_once or self._seq is None or time.monotonic() - self._looked > LOOK:
                 self._look()
             yield
