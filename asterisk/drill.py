@@ -15,7 +15,7 @@ from ..records.signals import as_interrupt
 from . import line as lines
 from .control import NotRunning
 from .drill_line import AGENTS, PAUSE, SILENT, DrillError, DrillLine, Talker, until
-from .drill_record import Lost, Truth, compare, read_facts, truth
+from .drill_record import Lost, compare
 from .faults import Fault
 from .pbx import StartError
 from .release import Release
@@ -106,11 +106,10 @@ class Drill:
         self._result = result
         self._known: set[str] = set()  # ids that were in the journal: acknowledged
         self._cut: set[str] = set()  # unique ids of channels that ended in the fault
-        self._before = len(self._truth().calls)
+        self._before = len(self._line.truth().calls)
 
     def run(self) -> None:
         line, fault = self._line, self._fault
-        line.listen()
         fault.before(line)
         if fault.whole_story:
             fault.inject(line)
@@ -221,12 +220,9 @@ class Drill:
             if not self._line.damaged:
                 raise
 
-    def _truth(self) -> Truth:
-        return truth(read_facts(self._line.folder.cel), AGENTS)
-
     def _lost(self) -> Lost:
         alive = self._line.alive()
-        return compare(self._line.folder.database, self._truth(), alive, self._known)
+        return compare(self._line.folder.database, self._line.truth(), alive, self._known)
 
     def _until_whole(self) -> bool:
         """Whether nothing is missing in the record any more, while calls are up."""
@@ -262,7 +258,7 @@ class Drill:
         while (lost := self._lost()) and time.monotonic() < end:
             time.sleep(0.1)
         result = self._result
-        result.calls = len(self._truth().calls) - self._before
+        result.calls = len(self._line.truth().calls) - self._before
         result.calls_lost += len(lost.calls)
         result.events_lost += len(lost.events)
         result.wrong += [f"not in the record: {what}" for what in [*lost.calls, *lost.events][:5]]

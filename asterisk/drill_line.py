@@ -32,6 +32,7 @@ from . import street
 from .control import NotRunning
 from .demo import STREET_RTP, TRUNK, free_ports
 from .drill_clock import set_clock
+from .drill_record import Truth, read_facts, truth
 from .drill_relay import Relay
 from .modules import MODULES, loadable
 from .pbx import Pbx
@@ -88,7 +89,6 @@ class DrillLine:
         self.services: dict[str, subprocess.Popen[bytes]] = {}
         self.relay: Relay | None = None
         self.damaged = 0  # how often the database was
-        self._heard: dict[str, int] = {}  # bytes of each log that are of an earlier drill
         self._release = release
         self._passwords: dict[str, str] = {}
 
@@ -211,15 +211,6 @@ class DrillLine:
     def log(self, part: str) -> Path:
         return self.base / f"{part}.log"
 
-    def listen(self) -> None:
-        """From now on :meth:`heard` looks for what the services say."""
-        self._heard = {part: self.log(part).stat().st_size for part in SERVICES}
-
-    def heard(self, words: str) -> bool:
-        """Whether a service has said that, in its log, since :meth:`listen`."""
-        logs = [self.log(part).read_bytes()[size:] for part, size in self._heard.items()]
-        return any(words.encode() in log for log in logs)
-
     def stop(self, part: str) -> None:
         """End a service in order, by force after some seconds."""
         process = self.services.pop(part)
@@ -301,6 +292,10 @@ class DrillLine:
         except (NotRunning, TimeoutError):
             return set()
         return {line.rpartition("!")[2].strip() for line in lines if "!" in line}
+
+    def truth(self) -> Truth:
+        """What Asterisk's own record demands of the journal."""
+        return truth(read_facts(self.folder.cel), AGENTS)
 
     def _registered(self) -> set[str]:
         """Whose phone Asterisk has written down: from then on it outlives a kill."""

@@ -14,6 +14,7 @@ from random import Random
 from ..records import kinds
 from .drill_clock import set_clock
 from .drill_line import SERVICES, START, DrillError, DrillLine, until
+from .drill_record import compare
 
 NOTICE = 10.0  # seconds within which a silent peer must be noticed
 HOUR = 3600
@@ -173,20 +174,20 @@ def damage_database(line: DrillLine) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         size = int(connection.execute("PRAGMA page_size").fetchone()[0])
     with open(path, "r+b") as file:
-        pages = {place: os.pread(file.fileno(), size, place) for place in _places(path, size)}
-        leaves = [place for place, page in pages.items() if _holds_events(page)]
+        pages = {place: os.pread(file.fileno(), size, place) for place in places(path, size)}
+        leaves = [place for place, page in pages.items() if holds_events(page)]
         for place in Random(len(leaves)).sample(leaves, -(-len(leaves) // 2)):
             file.seek(place)
             file.write(bytes(size))
     line.damaged += 1
 
 
-def _places(path: Path, size: int) -> range:
+def places(path: Path, size: int) -> range:
     """Where pages begin, without the first one: the file's head."""
     return range(size, path.stat().st_size, size)
 
 
-def _holds_events(page: bytes) -> bool:
+def holds_events(page: bytes) -> bool:
     """A page with rows of the journal: of no other table with row numbers, nor the schema."""
     named = (b":agent.", b":call.", b":offer.", b":pbx.")
     return page.startswith(TABLE_LEAF) and any(name in page for name in named)
@@ -213,8 +214,9 @@ def fill_disk(line: DrillLine) -> None:
 
 
 def empty_disk(line: DrillLine) -> None:
-    """There is room again, once a write has really failed."""
-    until(lambda: line.heard("the database takes nothing"), NOTICE, "a write to fail")
+    """There is room again. Until now no write has succeeded, or it was no drill."""
+    if compare(line.folder.database, line.truth(), line.alive(), ()).calls == []:
+        raise DrillError("the disk was not full: what happened meanwhile is in the record")
     for process in line.services.values():
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, unlimited)

@@ -108,8 +108,10 @@ def _fellback(state: State, event: Event, call: Row) -> Changes:
 def _rang(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     ring = state.row("offers", offer)
-    rang = event.at if ring is None else _in_order(ring, event.at, (), ("answered", "ended"))
-    offers = {"call": event.call, "agent": agent, "rang": rang}
+    if ring is not None:  # its end, or its answer, was known first
+        rang = _in_order(ring, event.at, (), ("answered", "ended"))
+        return [Change("offers", offer, {"rang": rang})]
+    offers = {"call": event.call, "agent": agent, "rang": event.at}
     changes = [Change("offers", offer, offers), _busy(state, agent, "ringing", event)]
     if call["answered"] is None:
         changes.append(_stage(event, call, "ringing", agent=agent, rings=call["rings"] + 1))
@@ -128,8 +130,14 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
     changes = [
         Change("offers", offer, values),
         _stage(event, call, "talking", agent=agent, answered=call["answered"] or at),
-        _busy(state, agent, "talking", event),
     ]
+    if ring is None or ring["ended"] is None:
+        changes.append(_busy(state, agent, "talking", event))
+    else:  # the end of the talk was known first
+        left = _in_order({"at": at}, ring["ended"], ("at",))
+        changes.append(Change("calls", event.call, {"left": left}))
+    if call["ended"] is not None:  # the end of the call was known first: they did talk
+        changes.append(Change("calls", event.call, {"outcome": "answered", "missed": 0}))
     if call["caller"]:
         changes += talked(state, call["caller"], event.at, agent)
     return changes
@@ -138,7 +146,10 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
 def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     agent, key = str(event.body["agent"]), str(event.body["offer"])
     offer = state.row("offers", key)
-    if offer is None or offer["ended"] is not None:
+    if offer is None:  # nobody saw it ring; so it is not taken for one that rings still
+        values = {"call": event.call, "agent": agent, "rang": event.at, "ended": event.at}
+        return [Change("offers", key, values | {"result": _result(values, call, event)})]
+    if offer["ended"] is not None:
         return []
     at = _in_order(offer, event.at, ("rang", "answered"))
     values = {"ended": at, "result": _result(offer, call, event)}
@@ -163,7 +174,7 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
 
 def _result(offer: Row, call: Row, event: Event) -> str:
     cause = str(event.body.get("cause", ""))
-    if offer["answered"] is not None:
+    if offer.get("answered") is not None:
         return "answered"
     if cause in REJECTED:
         return "rejected"

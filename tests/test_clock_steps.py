@@ -86,6 +86,10 @@ def test_no_story_goes_backwards_whatever_the_clocks_say(
             earlier, later = row.get(first), row.get(second)
             if isinstance(earlier, int) and isinstance(later, int):
                 assert earlier <= later, (table, first, second)
+    assert memory.tables["calls"][CALL]["outcome"] == "answered"
+    assert memory.tables["offers"][OFFER]["result"] == "answered"
+    agent = memory.row("presence", "ana")
+    assert agent is None or agent["stage"] == "idle"
 
 
 @pytest.mark.parametrize("steps", [(HOUR, 0), (0, HOUR), (0, -HOUR), (-HOUR, 0)])
