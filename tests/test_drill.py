@@ -22,7 +22,7 @@ from decroche.records.store import Store
 from .live import until
 
 DRILL = [sys.executable, "-m", "decroche.cli", "drill"]
-SOME = "asterisk-killed ami-slow recorder-down flows-killed disk-full database-damaged clock"
+SOME = "asterisk-killed flows-killed disk-full database-damaged clock"
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def answers(line: LiveLine) -> bool:
 
 
 def test_talks_go_on_and_everything_begins_anew(line: LiveLine) -> None:
-    line.phones("ana", talk=12_000)
+    line.phones("ana", talk=8_000)
     line.declare(kinds.AVAILABLE, "ana")
     caller = line.call(("until-bye", "30000"))
     until(lambda: [row["stage"] for row in line.calls()] == ["talking"], 15, "a talk")
