@@ -28,7 +28,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError".split()
 )
 
 
@@ -53,6 +53,10 @@ def _told(error: BaseException) -> str | None:
         error = error.exceptions[0]
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"{error.strerror}; another program has that port: change it in hotline.toml"
+    from decroche.records.trouble import is_broken
+
+    if is_broken(error):
+        return f"the database is damaged ({error}); type: decroche journal mend"
     return str(error) if type(error).__name__ in TOLD else None
 
 
@@ -190,6 +194,13 @@ def _make(folder: Folder) -> list[str]:
     return done
 
 
+def _complete(folder: Folder) -> list[str]:
+    """After a mending: tables and agents that could not be saved; returns what was made."""
+    from decroche.asterisk.readmit import readmit
+
+    return _make(folder) + readmit(folder)
+
+
 @main.command()
 @click.pass_context
 def plan(context: click.Context) -> None:
@@ -256,10 +267,15 @@ def _serve(folder: Folder, parts: Sequence[str], demo: bool) -> None:
     import asyncio
 
     from decroche.records.logs import to_stderr
+    from decroche.records.serving import keep_serving
 
     to_stderr()
-    try:
+
+    def once() -> None:
         asyncio.run(_serve_parts(folder, frozenset(parts), demo))
+
+    try:
+        keep_serving(folder.database, once, lambda: _complete(folder))
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
 
@@ -268,6 +284,7 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
     """One process, one TaskGroup: each part is a task, and one that fails ends all."""
     import asyncio
 
+    from decroche.records import ballast
     from decroche.records.applied import Applied
     from decroche.records.journal import Journal
     from decroche.records.keys import Keys
@@ -276,6 +293,8 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
     hotline, secrets = Applied(folder), Keys(folder.secrets)
     network = hotline().network
     async with Journal(folder.database) as journal, until_told(), asyncio.TaskGroup() as tasks:
+        tasks.create_task(journal.sound())
+        tasks.create_task(ballast.keep(ballast.beside(folder.database)))
         if "pbx" in parts:
             from decroche.asterisk.keeper import keep_running
             from decroche.asterisk.pbx import Pbx
@@ -503,6 +522,26 @@ def journal_rebuild(context: click.Context) -> None:
 
     done = rebuild(folder_of(context).database, Progress("journal"))
     click.echo(f"{done} events read; calls, offers, presence, ledger and days are computed again")
+
+
+@journal.command("mend")
+@click.pass_context
+def journal_mend(context: click.Context) -> None:
+    """Look through the database; put a damaged one aside and save what can be read.
+
+    Services do this by themselves when they meet the damage. Works while the line runs.
+    """
+    from decroche.records import salvage
+
+    folder = folder_of(context)
+    found = salvage.mend(folder.database)
+    if found is None:
+        click.echo(f"{folder.database} is whole")
+        return
+    with salvage.alone(folder.database):
+        print_lines(_complete(folder))
+    click.echo(f"saved what could be read; the damaged file is kept: {found.aside}")
+    click.echo(f"events known again by their ids: {found.revived}; lost: {found.lost}")
 
 
 @journal.command("check")
@@ -795,6 +834,50 @@ def restore(context: click.Context, file: Path, keys: Path | None) -> None:
     print_lines(room.restore(folder, file, Progress("restore"), keys))
     print_lines(_make(folder))
     click.echo(f"Next: decroche --dir {folder.root} up")
+
+
+@main.command()
+@click.argument("names", metavar="[FAULT]...", nargs=-1)
+@click.option("--list", "only_list", is_flag=True, help="List the faults; run nothing.")
+@click.option(
+    "--moment",
+    "moments",
+    multiple=True,
+    type=click.Choice(["idle", "ringing", "talking", "waiting"]),
+    help="When it happens; repeatable.  [default: all four]",
+)
+@click.option(
+    "--hold", default=30.0, show_default=True, help="Seconds that the database is locked."
+)
+@json_option
+def drill(
+    names: tuple[str, ...], only_list: bool, moments: tuple[str, ...], hold: float, as_json: bool
+) -> None:
+    """Let things go wrong, on a line made for it, and see what is lost.
+
+    Each FAULT (all without one) happens while nobody calls, while a phone rings, while people
+    talk, and while people wait. The drill makes a private line with an Asterisk of its own and
+    plays the callers and the phones; your line is not touched. Exit code 1 when anything was lost.
+    Example: decroche drill asterisk-killed --moment talking
+    """
+    from decroche.asterisk import drill as room
+    from decroche.asterisk.faults import choose
+
+    faults = choose(names, hold)
+    if only_list:
+        rows = [{"fault": fault.name, "what happens": fault.what} for fault in faults]
+        return print_rows(rows, as_json, "")
+    results = []
+    for result in room.run(release_here(), faults, moments or room.MOMENTS, _say):
+        results.append(result)
+        _say(room.sentence(result))
+    print_rows([room.as_row(result, as_json) for result in results], as_json, "")
+    if not all(result.good for result in results):
+        raise click.exceptions.Exit(1)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 @main.group()

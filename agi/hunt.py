@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..hotline import Queue
-from ..records.events import MICRO, now
+from ..records.events import MICRO, steady
 from .switchboard import Agent, Caller, Offer, next_change, offers, somebody_there
 
 # Seconds that a phone is left alone after a ring that led to nothing, by DIALSTATUS.
@@ -31,7 +31,7 @@ class Turn:
 class Hunt:
     """All who wait and all who may answer."""
 
-    def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], int] = now) -> None:
+    def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], int] = steady) -> None:
         self._queues = queues
         self._clock = clock
         self._agents: dict[str, Agent] = {}

@@ -8,7 +8,7 @@ import structlog
 
 from ..hotline import Hotline
 from ..records import kinds, messages, people, views
-from ..records.events import MICRO, Event, now
+from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.numbers import seal
@@ -200,8 +200,12 @@ class Flows:
         return int(datetime.combine(local.date(), time(), zone).timestamp()) * MICRO
 
     def _rested(self, agent: str, until: int) -> None:
-        """Tell the board that an agent writes notes, or is left alone for a moment."""
+        """Tell the board that an agent writes notes, or is left alone for a moment.
+
+        :param until: by the hunt's steady clock.
+        """
         at = now()
+        until += at - steady()
         event = Event(
             id=f"{agent}:{kinds.RESTING}:{at}",
             at=at,

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..records import dialplan, kinds
-from ..records.events import MICRO, now
+from ..records.events import MICRO, steady
 from .channel import Channel, HungUp
 from .flow import BACK, MARGIN, ask, speak
 from .hunt import Hunt, Turn
@@ -47,7 +47,7 @@ class Wait:
         queues = line.hotline.queues  # an apply may have removed the queue since the menu
         self._name = queue if queue in queues else line.hotline.menu.default
         self._queue = queues[self._name]
-        self._since = self._said = now()
+        self._since = self._said = steady()
         self._alone_since = 0  # since when nobody is there who could answer
 
     async def run(self) -> None:
@@ -70,15 +70,15 @@ class Wait:
             if offer is not None:
                 await self._ring(offer)
                 await self._channel.music(True)
-            elif self._over(now()):
+            elif self._over(steady()):
                 return await self._dismiss("overflow", "too-long")
-            elif self._alone(now()):
+            elif self._alone(steady()):
                 return await self._dismiss("refused-empty", "nobody")
             else:
                 await self._say("still")
                 if await self._promised():
                     return
-                self._said = now()
+                self._said = steady()
 
     def _join(self) -> Turn:
         return self._hunt.join(self._channel.call, self._name, self._since)
@@ -89,11 +89,11 @@ class Wait:
             await self._channel.lease(LEASE)
             self._look_around()
             either: set[asyncio.Future[Any]] = {turn.offer, gone}
-            patience = self._patience(now())
+            patience = self._patience(steady())
             await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 raise HungUp
-            at = now()
+            at = steady()
             if not turn.offer.done() and (self._over(at) or self._alone(at) or self._silent(at)):
                 return None
         return turn.offer.result()
@@ -142,7 +142,7 @@ class Wait:
         if self._hunt.somebody_there(self._channel.call):
             self._alone_since = 0
         elif not self._alone_since:
-            self._alone_since = now()
+            self._alone_since = steady()
 
     def _over(self, at: int) -> bool:
         return at - self._since >= self._queue.max_wait * MICRO

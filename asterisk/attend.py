@@ -1,10 +1,11 @@
-"""What the flows need of AMI: phones watched and rung, the roster equal, sentences cut."""
+"""What the flows need of AMI: phones asked, watched and rung, the roster equal, sentences cut."""
 
 import asyncio
 from pathlib import Path
 from typing import Protocol
 
 from ..records.rings import Ring
+from .contacts import ask_phones
 from .devices import watch_devices
 from .link import stay_connected
 from .originate import Originator, end_ghosts
@@ -43,6 +44,7 @@ async def attend(port: int, secret: str, flows: Needs, cel: Path) -> None:
             asyncio.create_task(equal, name="roster"),
             asyncio.create_task(end_sentences(session, flows.hush), name="hush"),
             asyncio.create_task(originator.run(session), name="originate"),
+            asyncio.create_task(ask_phones(session), name="contacts"),
         ]
         try:
             await watch_devices(session, flows.phones, flows.device, originator.heard)

@@ -28,7 +28,8 @@ def check(folder: Folder, pbx: Pbx | None) -> Iterator[Finding]:
 
 
 def _arrivals(folder: Folder, before: int) -> Finding:
-    theirs = arrivals(folder, before)
+    everything = arrivals(folder, now())
+    theirs = {call: at for call, at in everything.items() if at < before}
     first = min(theirs.values(), default=before)
     with closing(reader(folder.database)) as connection:
         rows = connection.execute(
@@ -37,7 +38,7 @@ def _arrivals(folder: Folder, before: int) -> Finding:
         ).fetchall()
         known = {row["call"] for row in connection.execute("SELECT call FROM calls")}
     missing = [call for call in theirs if call not in known]
-    strange = [row["call"] for row in rows if row["call"] not in theirs]
+    strange = [row["call"] for row in rows if row["call"] not in everything]
     problems = (
         [f"{len(missing)} are not in the record (the first: {missing[0]})"] if missing else []
     )

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from pathlib import Path
 
 from ..hotline import load
-from ..records import messages, people, schema, secrets, views
+from ..records import ballast, messages, people, schema, secrets, views
 from ..records.check import Finding
 from ..records.check import check as in_itself
 from ..records.events import MICRO
@@ -37,13 +37,17 @@ def create(folder: Folder, examples: Path) -> list[str]:
         )
     if len(str(socket)) >= LONGEST_PATH:
         raise LineError(f"{folder.root}: the path is too long for Asterisk; choose a shorter one")
-    made = [path for path in (folder.hotline, folder.secrets, folder.database) if not path.exists()]
+    reserve = ballast.beside(folder.database)
+    kept = (folder.hotline, folder.secrets, folder.database)
+    made = [path for path in kept if not path.exists()]
     folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not folder.hotline.exists():
         shutil.copyfile(examples / "hotline.toml", folder.hotline)
     secrets.create(folder.secrets)
     schema.prepare(folder.database)
     messages.prepare(folder)
+    if not reserve.exists() and ballast.make(reserve):
+        made.append(reserve)
     return [f"made {path}" for path in made]
 
 

@@ -10,7 +10,7 @@ import random
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -70,6 +70,25 @@ async def play(folder: Folder, release: Release, hotline: Callable[[], Hotline])
             await asyncio.sleep(AGAIN)
 
 
+def files(values: Mapping[str, object], *own: Path) -> dict[str, str]:
+    """Every file of a street's etc/: name -> text.
+
+    :param own: the folders of its own templates; the first that has one wins.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in (*own, TEMPLATES)]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=safe,
+        autoescape=False,  # these are not HTML; `finalize` refuses what would need escaping
+    )
+    return {
+        f"{name}.conf": environment.get_template(f"{name}.conf.j2").render(values)
+        for name in (*SAME, *DIFFERENT)
+    }
+
+
 class Street:
     """One street, built anew at each start."""
 
@@ -122,19 +141,8 @@ class Street:
 
     def files(self, ami: int) -> dict[str, str]:
         """Every file of its etc/: name -> text."""
-        environment = Environment(
-            loader=ChoiceLoader([FileSystemLoader(OWN), FileSystemLoader(TEMPLATES)]),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=safe,
-            autoescape=False,  # these are not HTML; `finalize` refuses what would need escaping
-        )
         values = self._values() | {"ami": ami, "login": LOGIN, "secret": self._secret}
-        return {
-            f"{name}.conf": environment.get_template(f"{name}.conf.j2").render(values)
-            for name in (*SAME, *DIFFERENT)
-        }
+        return files(values, OWN)
 
     def _values(self) -> dict[str, object]:
         hotline, voices = self._hotline(), _voices()

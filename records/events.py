@@ -43,6 +43,16 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
+_BEGAN = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+
+
+def steady() -> int:
+    """The present instant by a clock that never leaps while this process runs: for how long
+    somebody waits or rests. It may differ from :func:`now` once the machine's clock was set.
+    """
+    return _BEGAN + time.monotonic_ns() // 1000
+
+
 def instant(at: int) -> datetime:
     """An instant as an aware datetime in UTC."""
     return datetime.fromtimestamp(at / MICRO, UTC)

@@ -7,13 +7,20 @@ returns; following goes on from any place and wakes at once.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
+import structlog
+
+from . import ballast
 from .events import Event
 from .schema import reader
 from .store import Entry, data_version, last_seq, read, read_kinds
+from .trouble import Replaced, identity
 from .writer import Checkpointer, Writer
+
+log = structlog.get_logger(__name__)
 
 ELSEWHERE = 0.1  # seconds between two looks for what other processes have written
 
@@ -28,6 +35,7 @@ class Journal:
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._replaced = asyncio.Event()
 
     async def __aenter__(self) -> "Journal":
         self._loop = asyncio.get_running_loop()
@@ -50,8 +58,18 @@ class Journal:
 
     @property
     def trouble(self) -> str:
-        """What the database says while it takes nothing; empty when all is well."""
-        return self._writer.trouble
+        """What the database says while it takes nothing, or only just; empty when all is well."""
+        return self._writer.trouble or ballast.trouble(ballast.beside(self._path))
+
+    async def sound(self) -> None:
+        """Wait until the database is damaged, or has been mended by any process.
+
+        Whoever holds a connection of their own must then begin anew.
+
+        :raises Replaced: that has happened.
+        """
+        await self._replaced.wait()
+        raise Replaced(f"{self._path} is being mended")
 
     async def append(self, *events: Entry) -> None:
         """Append; the events are durable when this returns.
@@ -124,15 +142,20 @@ class Journal:
         news.set()
 
     async def _watch_others(self) -> None:
-        """Wake the followers when another process has appended."""
-        connection = reader(self._path)
-        try:
-            seen = data_version(connection)
-            while True:
-                await asyncio.sleep(ELSEWHERE)
-                version = data_version(connection)
+        """Wake the followers when another process has appended; see when the file is mended."""
+        file = identity(self._path)
+        with closing(reader(self._path)) as connection:
+            seen = 0
+            while identity(self._path) == file:
+                try:
+                    version = data_version(connection)
+                except sqlite3.OperationalError:  # busy; later
+                    version = seen
+                except sqlite3.DatabaseError as error:
+                    log.error("the database cannot be read", reason=str(error))
+                    break
                 if version != seen:
                     seen = version
                     self._wake()
-        finally:
-            connection.close()
+                await asyncio.sleep(ELSEWHERE)
+        self._replaced.set()

@@ -53,6 +53,7 @@ ROTATED = "privacy.rotated"  # moved: callers who are owed a call, and have a ne
 FORGOT = "privacy.forgot"  # nothing more
 
 GAP = "record.gap"  # since, until, events, calls: read on after nobody had listened
+SALVAGED = "record.salvaged"  # file, revived, lost: the database was damaged and is a new one
 
 KINDS = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)

@@ -99,6 +99,20 @@ def add_agent(
     return password
 
 
+def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> None:
+    """Add an agent whose row is lost, by the digest of the password that the phone has.
+
+    :param queues: to be member of, unless a membership has survived.
+    """
+    with _writing(path, kinds.ADDED, name) as connection:
+        connection.execute(
+            "INSERT OR IGNORE INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
+            (name, name.capitalize(), ha1, now()),
+        )
+        if not connection.execute("SELECT 1 FROM members WHERE agent = ?", (name,)).fetchone():
+            _join(connection, name, queues)
+
+
 def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
     """Make an agent member of exactly ``queues``.
 

@@ -6,7 +6,7 @@ event's own transaction, and ``decroche journal rebuild`` does so for all of the
 An event about a call that never arrived changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
@@ -125,6 +125,17 @@ def _stage(event: Event, call: Row, stage: str, **values: Any) -> Change:
     return Change("calls", event.call, values)
 
 
+def _in_order(row: Row, at: int, after: Sequence[str], before: Sequence[str] = ()) -> int:
+    """``at``, moved so that the story goes forward: clocks are set, and two of them differ."""
+    for name in before:
+        if row[name] is not None and at > row[name]:
+            at = row[name]
+    for name in after:
+        if row[name] is not None and at < row[name]:
+            at = row[name]
+    return int(at)
+
+
 def _asked(state: State, event: Event, call: Row) -> Changes:
     return [_stage(event, call, "menu")]
 
@@ -135,7 +146,8 @@ def _chose(state: State, event: Event, call: Row) -> Changes:
 
 
 def _queued(state: State, event: Event, call: Row) -> Changes:
-    queued = call["queued"] or event.at  # an overflow goes on with the same wait
+    # An overflow goes on with the same wait.
+    queued = call["queued"] or _in_order(call, event.at, ("arrived",), ("answered", "ended"))
     values = {"queue": event.body.get("queue"), "queued": queued}
     if call["stage"] in ("ringing", "talking"):
         return [Change("calls", event.call, values)]
@@ -143,13 +155,18 @@ def _queued(state: State, event: Event, call: Row) -> Changes:
 
 
 def _fellback(state: State, event: Event, call: Row) -> Changes:
-    queued = call["queued"] or max(event.at, call["arrived"])  # queue_log knows whole seconds
+    # queue_log knows whole seconds
+    queued = call["queued"] or _in_order(call, event.at, ("arrived",), ("answered", "ended"))
     values = {"fellback": 1, "queued": queued, "queue": event.body.get("queue") or call["queue"]}
     return [_stage(event, call, "waiting", since=queued, **values)]
 
 
 def _rang(state: State, event: Event, call: Row) -> Changes:
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
+    ring = state.row("offers", offer)
+    if ring is not None:  # its end, or its answer, was known first
+        rang = _in_order(ring, event.at, (), ("answered", "ended"))
+        return [Change("offers", offer, {"rang": rang})]
     offers = {"call": event.call, "agent": agent, "rang": event.at}
     changes = [Change("offers", offer, offers), busy(state, agent, "ringing", event)]
     if call["answered"] is None:
@@ -164,13 +181,25 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
         return changes + (talked(state, call["caller"], event.at, "") if call["caller"] else [])
     agent, offer = str(event.body["agent"]), str(event.body["offer"])
     values: dict[str, Any] = {"answered": event.at, "result": "answered"}
-    if state.row("offers", offer) is None:  # nobody saw it ring
+    ring = state.row("offers", offer)
+    if ring is None:  # nobody saw it ring
         values |= {"call": event.call, "agent": agent, "rang": event.at}
+    else:
+        values["answered"] = _in_order(ring, event.at, ("rang",), ("ended",))
+    at = _in_order(call, event.at, ("arrived", "queued"), ("ended",))
     changes = [
         Change("offers", offer, values),
-        _stage(event, call, "talking", agent=agent, answered=answered),
-        busy(state, agent, "talking", event),
+        _stage(event, call, "talking", agent=agent, answered=call["answered"] or at),
     ]
+    if ring is None or ring["ended"] is None:
+        changes.append(busy(state, agent, "talking", event))
+    else:  # the end of the talk was known first
+        left = _in_order({"at": at}, ring["ended"], ("at",))
+        changes.append(Change("calls", event.call, {"left": left}))
+    if call["ended"] is not None:  # the end of the call was known first: they did talk
+        changes.append(
+            Change("calls", event.call, {"outcome": "answered", "missed": 0, "gave_up": None})
+        )
     if call["caller"]:
         changes += talked(state, call["caller"], event.at, agent)
     return changes
@@ -179,15 +208,20 @@ def _answered(state: State, event: Event, call: Row) -> Changes:
 def _offer_ended(state: State, event: Event, call: Row) -> Changes:
     agent, key = str(event.body["agent"]), str(event.body["offer"])
     offer = state.row("offers", key)
-    if offer is None or offer["ended"] is not None:
+    if offer is None:  # nobody saw it ring; so it is not taken for one that rings still
+        values = {"call": event.call, "agent": agent, "rang": event.at, "ended": event.at}
+        return [Change("offers", key, values | {"result": _result(values, call, event)})]
+    if offer["ended"] is not None:
         return []
-    values = {"ended": event.at, "result": _result(offer, call, event)}
+    at = _in_order(offer, event.at, ("rang", "answered"))
+    values = {"ended": at, "result": _result(offer, call, event)}
     changes = [Change("offers", key, values)]
     presence = state.row("presence", agent)
     if presence and presence["call"] == event.call:
         changes.append(busy(state, agent, "idle", event))
     if offer["answered"] is not None:
-        changes.append(Change("calls", event.call, {"left": event.at}))
+        left = _in_order(call, event.at, ("answered",))
+        changes.append(Change("calls", event.call, {"left": left}))
     elif call["stage"] == "ringing":
         others = [
             o for o in state.offers_of(event.call) if o["ended"] is None and o["offer"] != key
@@ -202,7 +236,7 @@ def _offer_ended(state: State, event: Event, call: Row) -> Changes:
 
 def _result(offer: Row, call: Row, event: Event) -> str:
     cause = str(event.body.get("cause", ""))
-    if offer["answered"] is not None:
+    if offer.get("answered") is not None:
         return "answered"
     if cause in REJECTED:
         return "rejected"
@@ -230,8 +264,9 @@ def _ended(state: State, event: Event, call: Row) -> Changes:
     if call["answered"] is not None:
         outcome = "answered"
     outcome = outcome or call["dismissed"] or "abandoned"
-    values = {"stage": "ended", "since": event.at, "ended": event.at, "outcome": outcome}
     stage = _gave_up(state, event, call)
+    at = _in_order(call, event.at, ("arrived", "queued", "answered"))
+    values = {"stage": "ended", "since": at, "ended": at, "outcome": outcome}
     if call["answered"] is None:
         values |= {"agent": None, "gave_up": stage}
     elif call["gave_up"]:  # it was taken for interrupted
@@ -274,7 +309,8 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
     if event.body.get("outcome") != "interrupted":
         return []
     result = "answered" if offer["answered"] is not None else "cancelled"
-    changes = [Change("offers", offer["offer"], {"ended": event.at, "result": result})]
+    at = _in_order(offer, event.at, ("rang", "answered"))
+    changes = [Change("offers", offer["offer"], {"ended": at, "result": result})]
     presence = state.row("presence", offer["agent"])
     if presence and presence["call"] == event.call:
         changes.append(busy(state, offer["agent"], "idle", event))

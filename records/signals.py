@@ -1,9 +1,9 @@
-"""Ending a service: SIGTERM, SIGINT and SIGHUP end its task group in order."""
+"""Ending in order: what SIGTERM, SIGINT and SIGHUP do to a service, and to a long command."""
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: its terminal is closed
 
@@ -31,3 +31,18 @@ async def until_told() -> AsyncIterator[None]:
     finally:
         for sign in SIGNALS:
             loop.remove_signal_handler(sign)
+
+
+@contextmanager
+def as_interrupt() -> Iterator[None]:
+    """While the body runs, any of the signals is a KeyboardInterrupt: it cleans up, and ends."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {sign: signal.signal(sign, interrupt) for sign in SIGNALS}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

@@ -16,6 +16,7 @@ from .events import Event
 from .numbers import Sealed
 from .projections import fold
 from .rows import Rows
+from .trouble import Replaced, identity, is_broken, is_passing
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.encode
@@ -33,6 +34,7 @@ class Store:
     """One read-write connection."""
 
     def __init__(self, path: Path) -> None:
+        self._name, self._file = str(path), identity(path)
         # Busy timeout 2 s: the writer retries for ever, and must notice that it is to stop.
         self.connection = sqlite3.connect(
             path, timeout=2, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -61,12 +63,14 @@ class Store:
         cannot even be written down is logged and left out.
 
         :returns: the new events with their ``seq``.
-        :raises sqlite3.OperationalError: locked, full, unreadable; nothing was written.
+        :raises sqlite3.OperationalError: locked, full; nothing was written.
+        :raises sqlite3.DatabaseError, Replaced: damaged, or mended by another process
+            (records/trouble.py tells which); nothing was written.
         """
         try:
             return self._append(events)
         except INDIGESTIBLE as error:
-            if _passing(error):
+            if is_passing(error) or is_broken(error):
                 raise
             if len(events) == 1:
                 return self._set_aside(events[0])
@@ -95,7 +99,7 @@ class Store:
         try:
             return self._append([event], project=False)
         except INDIGESTIBLE as error:
-            if _passing(error):
+            if is_passing(error) or is_broken(error):
                 raise
             log.exception("event cannot be written down", kind=event.kind)
             return []
@@ -109,6 +113,8 @@ class Store:
         """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
+            if identity(self._name) != self._file:
+                raise Replaced(f"{self._name} was mended meanwhile")
             if at_once or self._seq is None or time.monotonic() - self._looked > LOOK:
                 self._look()
             yield
@@ -131,7 +137,7 @@ class Store:
 
     def add(self, event: Event, project: bool = True) -> Event | None:
         """Append one event inside :meth:`transaction`; None when it is there already."""
-        cursor = self.connection.execute(INSERT, _row(event))
+        cursor = self.connection.execute(INSERT, row_of(event))
         if not cursor.rowcount:
             return None
         seq = cursor.lastrowid or 0
@@ -141,12 +147,6 @@ class Store:
         if project:
             self.rows.apply(fold(self.rows, event))
         return msgspec.structs.replace(event, seq=seq)
-
-
-def _passing(error: Exception) -> bool:
-    """Whether it is the database's trouble (locked, full, unreadable) and not the event's."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
 
 
 def read(connection: sqlite3.Connection, after: int = 0, limit: int = 1000) -> Iterator[Event]:
@@ -185,6 +185,6 @@ def last_seq(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
 
 
-def _row(event: Event) -> tuple[str, int, str, str, str, str, str]:
+def row_of(event: Event) -> tuple[str, int, str, str, str, str, str]:
     body = _encode(event.body).decode()
     return event.id, event.at, event.kind, event.call, event.actor, event.node, body

@@ -10,12 +10,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from . import ballast
 from .events import Event
+from .salvage import finish, mend
 from .store import Entry, Store
+from .trouble import Replaced, is_broken, is_full
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +49,9 @@ class Writer:
         self._waiting: queue.SimpleQueue[tuple[Sequence[Entry], Future] | None]
         self._waiting = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._patience = (
-            0.0  # monotonic time until which a locked database is waited for at the end
-        )
+        # Monotonic time until which a locked database is waited for at the end.
+        self._patience = 0.0
+        self._store: Store | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.trouble: str = ""  # what the database said last, while it does not take anything
 
@@ -70,11 +74,24 @@ class Writer:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        store = Store(self._path)
+        with suppress(sqlite3.Error, OSError):
+            self._opened()  # before the first event needs it; what is wrong then, is then said
         try:
             while batch := self._take():
-                self._write(store, batch)
+                self._write(batch)
         finally:
+            self._close()
+
+    def _opened(self) -> Store:
+        """:raises sqlite3.Error, OSError: it cannot be opened."""
+        if self._store is None:
+            finish(self._path)
+            self._store = Store(self._path)
+        return self._store
+
+    def _close(self) -> None:
+        store, self._store = self._store, None
+        if store:
             store.close()
 
     def _take(self) -> Batch:
@@ -93,22 +110,46 @@ class Writer:
             self._waiting.put(None)  # the end was found behind a batch: seen again next time
         return batch
 
-    def _write(self, store: Store, batch: Batch) -> None:
+    def _write(self, batch: Batch) -> None:
+        """Write until it is written; what the database refuses for good is told to who waits."""
         futures = [future for _, future in batch]
         events = [event for events, _ in batch for event in events]
         while True:
             try:
-                added = store.append(events)
-            except sqlite3.OperationalError as error:
-                self._complain(error)
-                if self._stopping.wait(RETRY) and self._given_up():
-                    return self._settled(futures, [], error)
+                added = self._opened().append(events)
             except Exception as error:  # the edge of the thread: whoever waits must hear of it
-                log.exception("events not written", events=len(events))
-                return self._settled(futures, [], error)
+                if not self._may_try_again(error):
+                    return self._settled(futures, [], error)
             else:
                 self.trouble = ""
                 return self._settled(futures, added, None)
+
+    def _may_try_again(self, error: Exception) -> bool:
+        """Do something about the database's trouble, and wait a little.
+
+        1. Another process has mended the file: open the new one, at once.
+        2. It is damaged: mend it. 3. The disk is full: give up the ballast.
+        4. Anything else of the database's: it passes. Any other error stays: False.
+        """
+        if isinstance(error, Replaced):
+            self._close()
+            return True
+        if not isinstance(error, (sqlite3.OperationalError, OSError)) and not is_broken(error):
+            log.exception("events not written")
+            return False
+        self._complain(error)
+        if is_broken(error):
+            self._mend()
+        elif is_full(error) and ballast.release(ballast.beside(self._path)):
+            log.error("the disk is full: the ballast is given up, the journal goes on")
+        return not (self._stopping.wait(RETRY) and self._given_up())
+
+    def _mend(self) -> None:
+        self._close()
+        try:
+            mend(self._path)
+        except (sqlite3.Error, OSError) as error:
+            log.exception("the database is damaged and cannot be mended", reason=str(error))
 
     def _complain(self, error: Exception) -> None:
         if str(error) != self.trouble:

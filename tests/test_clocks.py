@@ -138,7 +138,7 @@ def test_the_clocks_are_told_as_they_are() -> None:
     page = (CONFIGS.parent / "docs" / "privacy.md").read_text("utf-8")
     table = page.split("## The clocks")[1].split("\n## ")[0]
     told = sorted(int(days) for days in re.findall(r"^\| .* \| (\d+) \|", table, re.MULTILINE))
-    names = "TOKEN OWED OWED HEARD MESSAGES CALLS AGENTS AUDIT ASTERISK KEYS ERASURES".split()
+    names = "TOKEN OWED HEARD MESSAGES CALLS AGENTS AUDIT ASTERISK KEYS ERASURES".split()
     names += ["REPLACED"]
     assert told == sorted(getattr(clocks, name) for name in names)
     assert f"older than {clocks.BACKUPS} days" in table

@@ -1,0 +1,34 @@
+"""Serving on when the database had to be mended: everything begins anew, in the same process."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from .salvage import alone, mend
+from .trouble import needs_mending
+
+log = structlog.get_logger(__name__)
+
+TIMES, WITHIN = 3, 300.0  # more often in so many seconds, and it is given up
+
+
+def keep_serving(path: Path, serve: Callable[[], None], prepare: Callable[[], object]) -> None:
+    """Run ``serve``; when it ends because the database is damaged, mend it and run it again.
+
+    :param prepare: makes the tables that could not be saved; one process at a time.
+    :raises Exception: what ended ``serve``, if it is anything else or happens again and again.
+    """
+    began: list[float] = []
+    while True:
+        try:
+            return serve()
+        except Exception as error:
+            began = [at for at in began if time.monotonic() - at < WITHIN] + [time.monotonic()]
+            if not needs_mending(error) or len(began) > TIMES:
+                raise
+            log.error("the database is damaged or was mended: beginning anew")
+            mend(path)
+            with alone(path):
+                prepare()
