@@ -211,12 +211,18 @@ def test_who_calls_a_closed_line_is_called_when_it_opens(open_line: Open) -> Non
     assert (opens.hour, opens.minute, DAYS[opens.weekday()]) == (9, 0, day)
     assert invites(outside.log) == []
 
-    line.write(LINE)  # it opens, sooner than was said
+    line.write(LINE + 'menu = "9"\n')  # it opens, sooner than was said
     line.apply()
     shown = promise["caller"][:8]
     subprocess.run(line.command("callback", "call", shown), check=True, timeout=30)
     until(lambda: promises(line)[0]["stage"] == "kept", 15, "the promise to be kept")
     assert len(invites(outside.log)) == 1
+
+    # And whoever asks for it in the menu is called as soon as somebody is free: at once.
+    keys = (("pause", "1500"), ("key", "9"), ("until-bye", "10000"))
+    line.call(*keys, user="0655443322").succeed(30)
+    until(lambda: len(invites(outside.log)) == 2, 15, "the second one to be called")
+    until(lambda: promises(line)[-1]["stage"] == "kept", 15, "the promise to be kept")
     line.end()
 
 
