@@ -541,7 +541,8 @@ def journal_mend(context: click.Context) -> None:
     with salvage.alone(folder.database):
         print_lines(_complete(folder))
     click.echo(f"saved what could be read; the damaged file is kept: {found.aside}")
-    click.echo(f"events known again by their ids: {found.revived}; lost: {found.lost}")
+    click.echo(f"events known again by their ids: {found.revived}; not: {found.lost}")
+    click.echo("a recorder that runs reads Asterisk's own record again: most of those come back")
 
 
 @journal.command("check")

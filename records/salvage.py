@@ -7,7 +7,7 @@ What is whole again afterwards:
 3. what Asterisk wrote down itself: the cursors are gone, so the recorder reads all of it again;
 4. the projections: computed from the journal.
 
-The event ``record.salvaged`` says how many events are lost for good. Other processes notice
+The event ``record.salvaged`` says how many events are missing before step 3. Other processes notice
 by the file's identity that it is another one (records/store.py) and begin anew.
 """
 
@@ -57,7 +57,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Salvaged:
-    """The damaged file's new name; events that came back by their ids, and those that are lost."""
+    """The damaged file's new name; events that came back by their ids, and those that did not."""
 
     aside: Path
     revived: int

@@ -11,7 +11,8 @@ from .trouble import needs_mending
 
 log = structlog.get_logger(__name__)
 
-TIMES, WITHIN = 3, 300.0  # more often in so many seconds, and it is given up
+TIMES = 3  # in a row, each time within QUICK seconds: then mending does not help
+QUICK = 5.0
 
 
 def keep_serving(path: Path, serve: Callable[[], None], prepare: Callable[[], object]) -> None:
@@ -20,13 +21,14 @@ def keep_serving(path: Path, serve: Callable[[], None], prepare: Callable[[], ob
     :param prepare: makes the tables that could not be saved; one process at a time.
     :raises Exception: what ended ``serve``, if it is anything else or happens again and again.
     """
-    began: list[float] = []
+    tries = 0
     while True:
+        began = time.monotonic()
         try:
             return serve()
         except Exception as error:
-            began = [at for at in began if time.monotonic() - at < WITHIN] + [time.monotonic()]
-            if not needs_mending(error) or len(began) > TIMES:
+            tries = tries + 1 if time.monotonic() - began < QUICK else 0
+            if not needs_mending(error) or tries > TIMES:
                 raise
             log.error("the database is damaged or was mended: beginning anew")
             mend(path)
