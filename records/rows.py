@@ -13,6 +13,7 @@ from .changes import Change
 from .projections import KEYS
 
 Values = dict[str, Any]
+RARE = ("ledger", "callbacks", "messages", "days")  # read again each time
 # Calls whose rows are deleted keep their numbers: the days that were counted know the highest.
 NEXT = """SELECT 1 + max(coalesce((SELECT max(number) FROM calls), 0),
     coalesce((SELECT max(last) FROM days), 0))"""
@@ -35,6 +36,8 @@ class Rows:
         self._offers: dict[str, list[Values]] = {}
         self._new: dict[str, dict[str, Values]] = {table: {} for table in KEYS}
         self._changed: dict[str, dict[str, Values]] = {table: {} for table in KEYS}
+        self._touched: set[str] = set()  # tables with new or changed rows
+        self._over: set[str] = set()  # calls in the cache that have ended, or never arrived
         self._number: int | None = None
         self._owed: set[str] | None = None  # callers with an open entry, once read
 
@@ -43,6 +46,8 @@ class Rows:
         if key not in cache:
             found = self._connection.execute(self._select[table], (key,)).fetchone()
             cache[key] = None if found is None else dict(found)
+            if table == "calls" and (found is None or found["ended"] is not None):
+                self._over.add(key)
         return cache[key]
 
     def next_number(self) -> int:
@@ -86,7 +91,11 @@ class Rows:
             if row is None:
                 row = self._make(change)
             row.update(change.values)
-            if change.table == "ledger" and "closed" in change.values:
+            self._touched.add(change.table)
+            if change.table == "calls":
+                if change.values.get("ended") is not None:
+                    self._over.add(change.key)
+            elif change.table == "ledger" and "closed" in change.values:
                 self._owe(change.key, change.values["closed"] is None)
             if change.values and change.key not in self._new[change.table]:
                 self._changed[change.table].setdefault(change.key, {}).update(change.values)
@@ -98,6 +107,7 @@ class Rows:
         if change.table == "calls":
             self._number = change.values["number"] + 1
             self._offers[change.key] = []
+            self._over.discard(change.key)
         elif change.table == "offers":
             self.offers_of(change.values["call"]).append(row)
         return row
@@ -106,17 +116,17 @@ class Rows:
         """Write new rows, and of the others only what changed: an index whose columns
         stand still is not touched. To be called inside the transaction.
         """
-        for table, rows in self._new.items():
-            if rows:
+        for table in self._touched:
+            if rows := self._new[table]:
                 values = [tuple(row.values()) for row in rows.values()]
                 self._connection.executemany(self._insert[table], values)
                 rows.clear()
-        for table, rows in self._changed.items():
-            for key, changed in rows.items():
+            for key, changed in self._changed[table].items():
                 sets = ", ".join([f"{column} = ?" for column in changed])
                 sql = f"UPDATE {table} SET {sets} WHERE {KEYS[table]} = ?"
                 self._connection.execute(sql, (*changed.values(), key))
-            rows.clear()
+            self._changed[table].clear()
+        self._touched.clear()
 
     def forget(self) -> None:
         """Read everything anew: another connection has written, or a transaction failed."""
@@ -124,20 +134,21 @@ class Rows:
             cache.clear()
         for rows in (*self._new.values(), *self._changed.values()):
             rows.clear()
+        self._touched.clear()
+        self._over.clear()
         self._offers.clear()
         self._number = self._owed = None
 
     def forget_ended(self) -> None:
         """Keep what is under way: calls that have ended are read again if ever needed."""
-        self._cache["ledger"].clear()
-        self._cache["callbacks"].clear()
-        self._cache["messages"].clear()
-        self._cache["days"].clear()
-        calls = self._cache["calls"]
-        for call in [key for key, row in calls.items() if row is None or row["ended"] is not None]:
-            del calls[call]
+        for table in RARE:
+            if cache := self._cache[table]:
+                cache.clear()
+        for call in self._over:
+            self._cache["calls"].pop(call, None)
             for offer in self._offers.pop(call, ()):
                 self._cache["offers"].pop(offer["offer"], None)
+        self._over.clear()
 
 
 def _defaults(connection: sqlite3.Connection, table: str) -> Values:
