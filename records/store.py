@@ -77,8 +77,13 @@ class Store:
             return [added for event in events for added in self.append([event])]
 
     def _append(self, events: Iterable[Entry], project: bool = True) -> list[Event]:
-        with self.transaction(at_once=False):
+        self._begin(at_once=False)
+        try:
             added = [self._add(entry, project) for entry in events]
+            self._commit()
+        except BaseException:
+            self._abort()
+            raise
         return [event for event in added if event is not None]
 
     def _add(self, entry: Entry, project: bool) -> Event | None:
@@ -105,11 +110,19 @@ class Store:
             return []
 
     @contextmanager
-    def transaction(self, at_once: bool = True) -> Iterator[None]:
-        """All or nothing; the write lock is taken at once, so that nothing read is stale.
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; the write lock is taken at once, so that nothing read is stale."""
+        self._begin()
+        try:
+            yield
+            self._commit()
+        except BaseException:
+            self._abort()
+            raise
 
-        :param at_once: whether rows are read before an event is added. Else it is that event's
-            place which tells whether somebody else has written: a statement less each time.
+    def _begin(self, at_once: bool = True) -> None:
+        """:param at_once: whether rows are read before an event is added. Else it is that event's
+        place which tells whether somebody else has written: a statement less each time.
         """
         self.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -117,16 +130,20 @@ class Store:
                 raise Replaced(f"{self._name} was mended meanwhile")
             if at_once or self._seq is None or time.monotonic() - self._looked > LOOK:
                 self._look()
-            yield
-            self.rows.flush()
-            self.connection.execute("COMMIT")
-            self.rows.forget_ended()
         except BaseException:
-            self.rows.forget()
-            self._seq = None
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+            self._abort()
             raise
+
+    def _commit(self) -> None:
+        self.rows.flush()
+        self.connection.execute("COMMIT")
+        self.rows.forget_ended()
+
+    def _abort(self) -> None:
+        self.rows.forget()
+        self._seq = None
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def _look(self) -> None:
         """Forget what was read if any other connection has written."""
