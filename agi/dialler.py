@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from ..hotline import Callbacks
+from ..hotline import Callbacks, Hotline
 from ..records import callbacks, dialplan, kinds, numbers
 from ..records.callbacks import CallbackError
 from ..records.changes import Row
@@ -82,7 +82,7 @@ class Dialler:
         self._out: dict[str, Attempt] = {}  # channel -> attempt
         self._calling: set[str] = set()  # callers of attempts
         self._calls: Counter[str] = Counter()  # today, by agent
-        self._day = 0
+        self._day = -1
 
     async def run(self) -> None:
         """Keep promises until cancelled."""
@@ -107,18 +107,21 @@ class Dialler:
         if rules is None:
             self._let_go(frozenset())
             return LOOK
+        day = self._day
         due, following = await asyncio.to_thread(self._read, at)
+        if day != self._day:  # everybody may call again
+            self._let_go(frozenset())
         if not hotline.may_call(self._line.clock()) or self._calls.total() >= rules.per_day:
             due = []
         for row in due:
             if row["only"] and at - row["due"] > ONLY * MICRO:
                 await self._write(callbacks.cancelled(row["caller"], "", "not-at-hand"))
-        wanted = {row["caller"]: row for row in due}
-        self._let_go(wanted.keys())
-        for caller in wanted.keys() - self._waiting.keys():
-            task = tasks.create_task(self._keep(wanted[caller], rules), name="call-back")
-            self._waiting[caller] = task
-            task.add_done_callback(partial(self._left, caller))
+        self._let_go({row["caller"] for row in due})
+        for row in due:  # the oldest first: they join the hunt in this order
+            if (caller := row["caller"]) not in self._waiting:
+                task = tasks.create_task(self._keep(row, rules), name="call-back")
+                self._waiting[caller] = task
+                task.add_done_callback(partial(self._left, caller))
         return LOOK if following is None else min(LOOK, max(0.05, (following - at) / MICRO))
 
     def _let_go(self, wanted: Set[str]) -> None:
@@ -142,10 +145,9 @@ class Dialler:
         """Wait for this promise's turn, and make one attempt."""
         key = row["caller"]
         try:
-            turn = self._hunt.wait_for(self._place(row, rules))
-            (agent,) = (await turn.offer).agents
+            agent = await self._turn(row, rules)
             self._calling.add(key)
-            status = await self._attempt(row, agent, rules)
+            status = await self._attempt(row, agent)
             self._hunt.ended(key, status)
             if status == "CHANUNAVAIL":
                 await asyncio.sleep(AGAIN)
@@ -156,6 +158,14 @@ class Dialler:
         finally:
             self._calling.discard(key)
             self._hunt.leave(key)
+
+    async def _turn(self, row: Row, rules: Callbacks) -> str:
+        """Wait until an agent is to be rung for it; who has made their calls of the day is not."""
+        while True:
+            (agent,) = (await self._hunt.wait_for(self._place(row, rules)).offer).agents
+            if row["only"] or self._calls[agent] < rules.per_agent:
+                return agent
+            self._hunt.ended(row["caller"], "CANCEL")
 
     def _place(self, row: Row, rules: Callbacks) -> Caller:
         spent = {agent for agent, calls in self._calls.items() if calls >= rules.per_agent}
@@ -170,7 +180,7 @@ class Dialler:
             never=frozenset(spent),
         )
 
-    async def _attempt(self, row: Row, agent: str, rules: Callbacks) -> str:
+    async def _attempt(self, row: Row, agent: str) -> str:
         """Ring the agent, and wait until all of it is over; returns DIALSTATUS of the ring."""
         try:
             caller = row["caller"]
@@ -234,7 +244,8 @@ class Dialler:
         await self._write(of_attempt(call, kinds.BACK_DIALLED, now(), agent=attempt.agent))
         await channel.lease(seconds + MARGIN)  # the phone that answers ends it
         dialled = as_dialled(number, rules.number_format)
-        status = await channel.dial(dialplan.TRUNK + row["trunk"], dialled, row["did"], seconds)
+        trunk, shown = over(self._line.hotline, row["trunk"], row["did"])
+        status = await channel.dial(dialplan.TRUNK + trunk, dialled, shown, seconds)
         await self._write(of_attempt(call, kinds.BACK_LEFT, now(), side=CALLER, cause=status))
         await speak(channel, self._line, "callback-unanswered")
         await finish(channel)
@@ -255,3 +266,10 @@ class Dialler:
     async def _write(self, event: Event) -> None:
         await self._journal.append(event)
         self.news.set()
+
+
+def over(hotline: Hotline, trunk: str, did: str) -> tuple[str, str]:
+    """The trunk to call over and the number to show: as promised, else what there is now."""
+    trunk = trunk if trunk in hotline.trunks else next(iter(hotline.trunks), "")
+    dids = hotline.trunks[trunk].dids if trunk else [""]
+    return trunk, did if did in dids else dids[0]
