@@ -58,7 +58,7 @@ class Cast:
 
     async def promise(self, caller: str, since: int = 1, due: int = 0) -> None:
         assert self.hotline.callbacks
-        where = (f"c-{caller[:2]}", "visio", "t", "100")
+        where = (f"c-{caller}", "visio", "t", "100")
         await self.journal.append(
             callbacks.promise(self.hotline.callbacks, caller, *where, since, due)
         )
