@@ -33,8 +33,10 @@ from decroche.agi import flow
 from decroche.agi.call import AgiChannel
 from decroche.agi.channel import Channel
 from decroche.agi.fastagi import FastAgi
-from decroche.agi.line import Line
+from decroche.agi.line import Line, Who
+from decroche.agi.message import turn_away
 from decroche.agi.notes import Notes
+from decroche.agi.promise import promise
 from decroche.hotline import load
 from decroche.records import kinds, schema, secrets
 from decroche.records.folder import Folder
@@ -92,7 +94,7 @@ def serve(root: Path) -> None:
 
 
 async def _serve(folder: Folder) -> None:
-    async def over(channel: Channel, line: Line, queue: str) -> None:
+    async def over(channel: Channel, line: Line, queue: str, who: Who) -> None:
         await flow.finish(channel)
 
     key = secrets.load(folder.secrets).token_key
@@ -102,7 +104,7 @@ async def _serve(folder: Folder) -> None:
         notes = Notes(journal.submit)
 
         async def take(channel: AgiChannel) -> None:
-            await flow.take(channel, line, over)
+            await flow.take(channel, line, over, promise, turn_away)
 
         await FastAgi({"call": take}, prompts, notes).serve(line.hotline.network.agi)
 

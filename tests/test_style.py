@@ -1,6 +1,7 @@
 """Formatting, lint and types, as tests; and the length of files."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,22 @@ def test_the_tree_passes(command: str, remedy: str) -> None:
     code, said = run(*command.split())
     if code:
         pytest.fail(f"{command}:\n{said}{remedy and f'Type: .local/venv/bin/{remedy}'}", False)
+
+
+def test_the_benchmarks_call_what_is_there() -> None:
+    """Not strictly typed, and run by hand: without this a change of a signature goes unseen."""
+    names = sorted(str(path) for path in (ROOT / "bench").glob("[!_]*.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file=", "--explicit-package-bases"]
+        + ["--follow-imports=silent", *names],
+        cwd=ROOT / "bench",
+        env=os.environ | {"MYPYPATH": f"{ROOT / 'typings'}:{ROOT / 'bench'}"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def files() -> Iterator[Path]:
