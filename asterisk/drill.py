@@ -124,6 +124,7 @@ class Drill:
         self._require(held, "when the fault ended")
         if fault.whole_story or fault.kills_calls:
             line.hang_up()
+            until(lambda: not line.talkers(), QUIET, "everybody to hang up")
         fault.heal(line)
         healed = time.monotonic()
         self._answer_next()
