@@ -12,6 +12,7 @@ from .session import AmiError, Session
 log = structlog.get_logger(__name__)
 
 NOT_ASKED = "NonQualified"
+NOBODY = "No Contacts found"  # that, too, is an error to Asterisk
 
 
 async def ask_phones(session: Session) -> int:
@@ -29,6 +30,8 @@ async def ask_phones(session: Session) -> int:
             if DEVICE.fullmatch(f"PJSIP/{phone}"):
                 await session.send("PJSIPQualify", Endpoint=phone)
     except AmiError as error:
+        if NOBODY in str(error):  # no phone has registered yet: nobody to ask
+            return 0
         log.info("no phone is asked whether it is there", reason=str(error).strip())
         return 0
     return len(phones)
