@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..records.folder import Folder
+from ..records.folder import Folder, sync
 from .render import Files
 
 Ask = Callable[[str], str]  # gives Asterisk a command, returns what it printed
@@ -112,7 +112,7 @@ def _write(folder: Folder, files: Files) -> Path:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-    _sync(fresh)
+    sync(fresh)
     return fresh
 
 
@@ -121,15 +121,7 @@ def _link(folder: Folder, target: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target.name)
     fresh.replace(folder.etc)
-    _sync(folder.pbx)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder.pbx)
 
 
 def _reload(changed: list[str], old: Files, new: Files, ask: Callable[[str], str]) -> list[str]:

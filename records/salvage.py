@@ -27,6 +27,7 @@ from . import kinds, schema
 from .damaged import read_rows
 from .dialplan import NOTES, body_of
 from .events import MICRO, Event, now
+from .folder import sync
 from .rebuild import rebuild
 from .store import Store, row_of
 from .trouble import is_broken
@@ -181,11 +182,7 @@ def _swap(path: Path, aside: Path) -> None:
     for companion in _companions(path):  # SQLite would play the old log into the new file
         companion.unlink(missing_ok=True)
     os.replace(_mended(path), path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 def _companions(path: Path) -> tuple[Path, Path]:
