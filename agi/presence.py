@@ -4,8 +4,7 @@ import asyncio
 
 import structlog
 
-from ..records import kinds
-from ..records.events import Event, now
+from ..records import kinds, people
 from .channel import Channel
 from .flow import finish
 from .line import Line
@@ -26,14 +25,7 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
     known = line.knows(channel.endpoint)
     said = state if known else "failed"
     if known:
-        at = now()
-        event = Event(
-            id=f"{channel.endpoint}:{at}:{KINDS[state]}",
-            at=at,
-            kind=KINDS[state],
-            actor=channel.endpoint,
-            body={"by": "phone"},
-        )
+        event = people.declared(channel.endpoint, KINDS[state], "phone")
         try:
             async with asyncio.timeout(JOURNAL):
                 await line.append(event)

@@ -24,10 +24,8 @@ import msgspec
 
 from ..hotline import load
 from ..records import people
-from ..records.events import Event, now
 from ..records.folder import Folder, write_private
 from ..records.schema import reader
-from ..records.store import Store
 from . import street
 from .control import NotRunning
 from .demo import STREET_RTP, TRUNK, free_ports
@@ -265,16 +263,7 @@ class DrillLine:
 
     def declare(self, kind: str, *agents: str) -> None:
         """Agents declare their presence, as from a page: durable when this returns."""
-        at = now()
-        events = [
-            Event(id=f"{a}:{at}:{kind}", at=at, kind=kind, actor=a, body={"by": "drill"})
-            for a in agents
-        ]
-        store = Store(self.folder.database)
-        try:
-            store.append(events)
-        finally:
-            store.close()
+        people.declare(self.folder.database, kind, agents, "drill")
 
     # What is seen.
 

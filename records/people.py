@@ -135,6 +135,24 @@ def remove_agent(path: Path, name: str) -> None:
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
 
 
+def declared(agent: str, kind: str, by: str) -> Event:
+    """An agent's declaration: one of kinds.PRESENCE, made now. ``by``: where, as "phone"."""
+    at = now()
+    return Event(id=f"{agent}:{at}:{kind}", at=at, kind=kind, actor=agent, body={"by": by})
+
+
+def declare(path: Path, kind: str, agents: Sequence[str], by: str) -> None:
+    """Write down what agents declare; durable when this returns.
+
+    :raises sqlite3.OperationalError: the database stays locked or is full.
+    """
+    store = Store(path)
+    try:
+        store.append([declared(agent, kind, by) for agent in agents])
+    finally:
+        store.close()
+
+
 def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> None:
     sql = """INSERT INTO members (queue, agent, position)
         SELECT :queue, :agent, coalesce(max(position), 0) + 1 FROM members WHERE queue = :queue"""

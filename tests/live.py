@@ -26,10 +26,8 @@ from decroche.asterisk.release import Release
 from decroche.dashboard import accounts
 from decroche.kb import schema as sheets
 from decroche.records import people, tail
-from decroche.records.events import Event, now
 from decroche.records.folder import Folder
 from decroche.records.schema import reader
-from decroche.records.store import Store
 
 from .sip import Caller, Phones, Process, free_port
 
@@ -236,16 +234,7 @@ class LiveLine:
 
     def declare_unheard(self, kind: str, *agents: str) -> None:
         """Write presence down, whether anybody follows or not."""
-        at = now()
-        events = [
-            Event(id=f"{a}:{at}:{kind}", at=at, kind=kind, actor=a, body={"by": "test"})
-            for a in agents
-        ]
-        store = Store(self.folder.database)
-        try:
-            store.append(events)
-        finally:
-            store.close()
+        people.declare(self.folder.database, kind, agents, "test")
 
     # What is seen.
 
