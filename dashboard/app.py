@@ -1,4 +1,4 @@
-"""The page's application: put together here, served here, wired by cli.py."""
+"""The page's application: put together here, served here, wired by commands/serve.py."""
 
 import asyncio
 import contextlib

@@ -58,7 +58,7 @@ def test_in_a_pipe_it_is_plain_lines_with_tabs(line: Path) -> None:
 
 
 def test_on_a_terminal_it_is_tables(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("decroche.cli._on_a_terminal", lambda: True)
+    monkeypatch.setattr("decroche.commands.printing.on_a_terminal", lambda: True)
     done = ask(line, "month", "--of", "2026-03-31")
     assert done.exit_code == 0
     assert "\t" not in done.output

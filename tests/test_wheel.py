@@ -73,7 +73,7 @@ def test_the_wheel_tells_its_version(installed: Path, tmp_path: Path) -> None:
     assert decroche(installed, "--version", cwd=tmp_path).startswith("decroche, version ")
 
 
-@pytest.mark.parametrize("room", ["agi", "asterisk", "dashboard", "kb", "records"])
+@pytest.mark.parametrize("room", ["agi", "asterisk", "commands", "dashboard", "kb", "records"])
 def test_the_wheel_has_every_module_and_what_it_reads(installed: Path, room: str) -> None:
     here, there = ROOT / room, installed / "decroche" / room
     assert files(here, "*.py") <= files(there)
@@ -87,7 +87,7 @@ def test_the_wheel_has_what_an_admin_starts_from(installed: Path) -> None:
 
 def test_the_wheel_has_nothing_else(installed: Path) -> None:
     top = {path.name for path in (installed / "decroche").iterdir()}
-    rooms = {"agi", "asterisk", "configs", "dashboard", "kb", "records"}
+    rooms = {"agi", "asterisk", "commands", "configs", "dashboard", "kb", "records"}
     assert top - {"__pycache__"} == rooms | {"cli.py", "hotline.py"}
     assert {path.name.split("-")[0] for path in installed.iterdir()} == {"decroche"}
 

@@ -1,0 +1,79 @@
+"""Changing hotline.toml by command: comments and order stay, and only a valid file is written.
+
+A hand edit is as good; both are put in force by ``decroche apply``.
+"""
+
+import difflib
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from ..hotline import HotlineError, parse
+from .folder import Folder, write_private
+
+Document = tomlkit.TOMLDocument
+NEXT = "Next: decroche apply"
+
+
+def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
+    """Change the file by ``change``; returns what changed as lines of a diff, and what to type.
+
+    :raises HotlineError: what would come out is not valid (with line and reason), or there is no
+        file; nothing is written.
+    """
+    with _alone(folder):
+        text = _read(folder)
+        parse(text, str(folder.hotline))  # what is wrong already is told with its own line
+        try:
+            document = tomlkit.parse(text)
+            change(document)
+            fresh = tomlkit.dumps(document)
+        except TOMLKitError as error:
+            raise HotlineError(f"{folder.hotline}: {error}") from None
+        parse(fresh, str(folder.hotline))
+        if fresh == text:
+            return ["nothing changes: hotline.toml says so already"]
+        write_private(folder.hotline, fresh)
+    return [*changed(text, fresh), NEXT]
+
+
+def changed(old: str, new: str) -> Iterator[str]:
+    """The lines that differ, ``-`` before and ``+`` after, without their surroundings."""
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+    for line in lines:
+        if not line.startswith(("---", "+++", "@@")):
+            yield line
+
+
+def table(document: Document, *names: str) -> tomlkit.items.Table:
+    """A table of the document by its path; made at the end when it is not there."""
+    here: tomlkit.items.Table = document  # type: ignore[assignment]
+    for at, name in enumerate(names):
+        if name not in here:
+            here[name] = tomlkit.table(is_super_table=at < len(names) - 1)
+        here = here[name]  # type: ignore[assignment]
+    return here
+
+
+def _read(folder: Folder) -> str:
+    try:
+        return folder.hotline.read_text("utf-8")
+    except FileNotFoundError:
+        raise HotlineError(
+            f"{folder.hotline}: there is no hotline here; 'decroche init' makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HotlineError(f"{folder.hotline}: cannot be read: {error}") from None
+
+
+@contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """One command at a time edits; the others wait for the moment that it takes."""
+    if not folder.root.is_dir():
+        raise HotlineError(f"there is no line in {folder.root}; 'decroche init' makes one")
+    with open(folder.root / "hotline.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
