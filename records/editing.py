@@ -5,6 +5,7 @@ A hand edit is as good; both are put in force by ``decroche apply``.
 
 import difflib
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from .folder import Folder, write_private
 
 Document = tomlkit.TOMLDocument
 NEXT = "Next: decroche apply"
+LOOKS, PAUSE = 50, 0.1  # at a file that another command edits, and seconds between two
 
 
 def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
@@ -54,7 +56,7 @@ def table(document: Document, *names: str) -> tomlkit.items.Table:
     for at, name in enumerate(names):
         if name not in here:
             here[name] = tomlkit.table(is_super_table=at < len(names) - 1)
-        here = here[name]  # type: ignore[assignment]
+        here = here[name]
     return here
 
 
@@ -75,5 +77,13 @@ def _alone(folder: Folder) -> Iterator[None]:
     if not folder.root.is_dir():
         raise HotlineError(f"there is no line in {folder.root}; 'decroche init' makes one")
     with open(folder.root / "hotline.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        for _ in range(LOOKS):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(PAUSE)
+            else:
+                break
+        else:
+            raise HotlineError(f"{folder.hotline}: another command is changing it; try again")
         yield
