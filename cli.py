@@ -18,14 +18,18 @@ from decroche.commands import (
     agent,
     backup,
     callback,
+    config,
     drill,
     journal,
     kb,
     line,
+    menu,
     pbx,
     privacy,
+    queue,
     report,
     serve,
+    trunk,
 )
 
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
@@ -88,6 +92,10 @@ COMMANDS: tuple[click.Command, ...] = (
     line.apply,
     serve.up,
     serve.serve,
+    config.config,
+    queue.queue,
+    menu.menu,
+    trunk.trunk,
     pbx.pbx,
     agent.agent,
     agent.account_code,
@@ -101,6 +109,7 @@ COMMANDS: tuple[click.Command, ...] = (
     backup.restore,
     drill.drill,
     kb.kb,
+    config.completion,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -19,13 +19,14 @@ from .render import Files, Plan, render, verify
 from .settings import ApplyError
 
 
-def next_files(folder: Folder, release: Release) -> tuple[Hotline, Files]:
-    """Render and verify what hotline.toml and the people ask for now.
+def next_files(folder: Folder, release: Release, file: Path | None = None) -> tuple[Hotline, Files]:
+    """Render and verify what hotline.toml (or another file) and the people ask for now.
 
     :raises HotlineError, RenderError, SecretsError: with where and what.
     """
-    text = folder.hotline.read_text("utf-8") if folder.hotline.exists() else ""
-    hotline = load(folder.hotline)
+    file = file or folder.hotline
+    text = file.read_text("utf-8") if file.exists() else ""
+    hotline = load(file)
     plan = Plan(
         hotline=hotline,
         agents=list_agents(folder.database),
@@ -42,6 +43,16 @@ def plan(folder: Folder, release: Release) -> list[str]:
     """What ``apply`` would change, as lines of a diff."""
     _, files = next_files(folder, release)
     return list(settings.diff(settings.current(folder), files))
+
+
+def check(folder: Folder, release: Release, file: Path) -> list[str]:
+    """Whether a file could be applied; returns the names of the files that would change.
+
+    :raises HotlineError, RenderError, SecretsError: it could not, with where and why.
+    """
+    _, files = next_files(folder, release, file)
+    old = settings.current(folder)
+    return sorted(name for name in old.keys() | files.keys() if old.get(name) != files.get(name))
 
 
 def apply(

@@ -10,6 +10,24 @@ from typing import Any
 
 import click
 
+# Words that carry where a call or a person is, or that something is wrong; as on the pages.
+COLOURS = {
+    "waiting": "yellow",
+    "ringing": "blue",
+    "talking": "green",
+    "available": "green",
+    "paused": "yellow",
+    "away": "dim",
+    "idle": "dim",
+    "not registered": "red",
+    "WRONG": "bold red",
+    "ok": "green",
+    "?": "yellow",
+    "after apply": "yellow",
+    "until apply": "yellow",
+    "changed: apply": "yellow",
+}
+
 
 def print_rows(
     rows: Sequence[dict[str, Any]], as_json: bool, empty: str, heads: bool = False
@@ -26,15 +44,24 @@ def print_rows(
         if heads:
             click.echo("\t".join(rows[0]))
         for row in rows:
-            click.echo("\t".join(str(value) for value in row.values()))
+            click.echo("\t".join(map(_cell, row.values())))
     else:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(*[name.replace("_", " ") for name in rows[0]], box=None, header_style="bold")
         for row in rows:
-            table.add_row(*[str(value) for value in row.values()])
+            table.add_row(
+                *[Text(_cell(value), COLOURS.get(str(value), "")) for value in row.values()]
+            )
         Console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return str(value)
 
 
 def on_a_terminal() -> bool:

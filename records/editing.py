@@ -14,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from ..hotline import HotlineError, parse
 from .folder import Folder, write_private
+from .placing import in_place
 
 Document = tomlkit.TOMLDocument
 NEXT = "Next: decroche apply"
@@ -32,7 +33,7 @@ def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
         try:
             document = tomlkit.parse(text)
             change(document)
-            fresh = tomlkit.dumps(document)
+            fresh = in_place(text, tomlkit.dumps(document))
         except TOMLKitError as error:
             raise HotlineError(f"{folder.hotline}: {error}") from None
         parse(fresh, str(folder.hotline))
@@ -40,6 +41,36 @@ def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
             return ["nothing changes: hotline.toml says so already"]
         write_private(folder.hotline, fresh)
     return [*changed(text, fresh), NEXT]
+
+
+def by_hand(
+    folder: Folder, edited: Callable[[str], str | None], again: Callable[[str], bool]
+) -> list[str]:
+    """Let a person change the file; what is not valid is shown to ``again``, which may give up.
+
+    :param edited: opens an editor on a text and returns it as saved, None for not saved.
+    :raises HotlineError: somebody else has changed the file meanwhile; the person's text is kept
+        beside it.
+    """
+    before = text = _read(folder)
+    while True:
+        text = edited(text) or text
+        if text == before:
+            return ["nothing changes"]
+        try:
+            parse(text, "hotline.toml")
+        except HotlineError as error:
+            if not again(str(error)):
+                return ["nothing is kept; hotline.toml stays as it was"]
+        else:
+            break
+    with _alone(folder):
+        if _read(folder) != before:
+            kept = folder.root / "hotline.toml.yours"
+            write_private(kept, text)
+            raise HotlineError(f"{folder.hotline} has changed meanwhile; your text is in {kept}")
+        write_private(folder.hotline, text)
+    return [*changed(before, text), NEXT]
 
 
 def changed(old: str, new: str) -> Iterator[str]:

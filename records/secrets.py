@@ -93,6 +93,23 @@ def create(path: Path) -> Secrets:
     return load(path)
 
 
+def keep_trunk(path: Path, name: str, password: str) -> None:
+    """Keep the password of a trunk that registers; an empty one is forgotten.
+
+    :raises SecretsError: with the remedy; nothing has changed.
+    """
+    if not password.isprintable():
+        raise SecretsError("a trunk's password holds printable characters only")
+    load(path)
+    document = tomlkit.parse(path.read_text("utf-8"))
+    trunks = document.setdefault("trunks", tomlkit.table())
+    if password:
+        trunks[name] = password
+    else:
+        trunks.pop(name, None)
+    write_private(path, tomlkit.dumps(document))
+
+
 def renew(path: Path) -> Secrets:
     """Put new keys in force and keep the old ones as ``previous``, in one step.
 

@@ -74,3 +74,34 @@ def test_a_folder_without_a_line_says_what_to_type(tmp_path: Path) -> None:
         edit(Folder(tmp_path / "none"), longer_ring)
     with pytest.raises(HotlineError, match="decroche init"):
         edit(Folder(tmp_path), longer_ring)
+
+
+def test_a_new_table_and_its_removal_leave_the_file_as_it_was(folder: Folder) -> None:
+    before = folder.hotline.read_text("utf-8")
+    values = {"host": "127.0.0.1", "port": 5070, "dids": ["0900000000"]}
+    edit(folder, lambda document: table(document, "trunks", "other").update(values))
+    between = folder.hotline.read_text("utf-8")
+    assert "\n\n[trunks.other]\n" in between
+    assert '# always open. A date in "closed" is closed all day.\n[hours]' in between
+    edit(folder, lambda document: table(document, "trunks").pop("other"))
+    assert folder.hotline.read_text("utf-8") == before
+
+
+def test_a_comment_stays_when_the_table_before_it_goes(folder: Folder) -> None:
+    edit(folder, lambda document: table(document).pop("hours"))
+    text = folder.hotline.read_text("utf-8")
+    assert "never a dead end.\n[menu]" in text and "[hours]\n" not in text
+
+
+def test_a_new_key_stands_below_its_commented_default(folder: Folder) -> None:
+    edit(folder, lambda document: table(document, "queues", "demarches").update(wrap_up=30))
+    lines = folder.hotline.read_text("utf-8").splitlines()
+    at = lines.index("wrap_up = 30")
+    assert lines[at - 1].startswith("# wrap_up = 10") and lines[at + 1].startswith("# priority")
+
+
+def test_a_new_key_without_one_stands_below_the_others(folder: Folder) -> None:
+    edit(folder, longer_ring)
+    lines = folder.hotline.read_text("utf-8").splitlines()
+    at = lines.index("ring_time = 25")
+    assert lines[at - 1] == 'label = "Visio, famille"' and lines[at + 1] == ""
