@@ -244,15 +244,22 @@ def load(path: Path) -> Hotline:
     :raises HotlineError: unreadable, not TOML, an unknown key, a bad value, or a
         name that nothing answers to.
     """
+    return parse(read(path), str(path))
+
+
+def read(path: Path) -> str:
+    """The text of a hotline.toml. :raises HotlineError: there is none, or it cannot be read."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError:
         raise HotlineError(
             f"{path}: there is no hotline here; 'decroche init {path.parent}' makes one"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise HotlineError(f"{path}, line {line}: not UTF-8; save it as UTF-8") from None
+    except OSError as error:
         raise HotlineError(f"{path}: cannot be read: {error}") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, where: str = "hotline.toml") -> Hotline:
@@ -260,12 +267,16 @@ def parse(text: str, where: str = "hotline.toml") -> Hotline:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise HotlineError(f"{where}: not valid TOML: {error}") from None
+        line = _line_of_syntax(text, str(error))
+        raise HotlineError(f"{where}, line {line}: not valid TOML: {error}") from None
     try:
         hotline = msgspec.convert(data, Hotline)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
-        raise _error(where, text, _keys(path.rstrip("`"), data), message) from None
+        keys = _keys(path.rstrip("`"), data)
+        if unknown := re.search(r"unknown field `(.*)`", message):
+            keys = (*keys, unknown[1])
+        raise _error(where, text, keys, message) from None
     for keys, message in _problems(hotline):
         raise _error(where, text, keys, message)
     return hotline
@@ -375,8 +386,25 @@ def _culprit(keys: list[str], table: dict[str, Any]) -> str:
 
 def _error(where: str, text: str, keys: tuple[str, ...], message: str) -> HotlineError:
     line = _line_of(text, keys)
-    at = ".".join(keys) or "top level"
+    at = ".".join(key if key.isprintable() else repr(key) for key in keys) or "top level"
     return HotlineError(f"{where}, line {line}: {at}: {message}")
+
+
+def _line_of_syntax(text: str, message: str) -> int:
+    """The line of a mistake that tomllib tells of; of one that it meets at the end of the file,
+    the line where what is not closed begins: the first after all that can be read alone.
+    """
+    if found := re.search(r"at line (\d+)", message):
+        return int(found[1])
+    lines = text.splitlines()
+    for count in range(len(lines), 0, -1):
+        try:
+            tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        rest = (at for at, line in enumerate(lines[count:], count + 1) if line.strip())
+        return next(rest, count)
+    return 1
 
 
 def _line_of(text: str, keys: tuple[str, ...]) -> int:
@@ -386,20 +414,31 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int:
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if line.startswith("["):
-            table = tuple(
-                part.strip().strip("\"'") for part in line.split("]")[0].strip("[").split(".")
-            )
+            table = _path(line)
             if line.startswith("[["):
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, str(counts[table]))
             here = table
         elif "=" in line and not line.startswith("#"):
-            here = (*table, *(p.strip().strip("\"'") for p in line.split("=")[0].split(".")))
+            here = (*table, *_path(line.partition("=")[0] + "= 0"))
         else:
             continue
         if len(here) > depth and keys[: len(here)] == here:
             best, depth = number, len(here)
     return best
+
+
+def _path(line: str) -> tuple[str, ...]:
+    """The keys that one line of TOML sets, as written or quoted; none for half a line."""
+    try:
+        inner: Any = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    keys: list[str] = []
+    while isinstance(inner, dict) and inner:
+        key, inner = next(iter(inner.items()))
+        keys.append(key)
+    return tuple(keys)
 
 
 def prompt_texts(hotline: Hotline) -> dict[str, str]:

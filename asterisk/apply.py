@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..hotline import Hotline, load, prompt_texts
+from ..hotline import Hotline, load, parse, prompt_texts, read
 from ..records.folder import Folder
 from ..records.people import list_agents
 from ..records.secrets import load as load_secrets
@@ -25,8 +25,8 @@ def next_files(folder: Folder, release: Release, file: Path | None = None) -> tu
     :raises HotlineError, RenderError, SecretsError: with where and what.
     """
     file = file or folder.hotline
-    text = file.read_text("utf-8") if file.exists() else ""
-    hotline = load(file)
+    text = read(file)
+    hotline = parse(text, str(file))
     plan = Plan(
         hotline=hotline,
         agents=list_agents(folder.database),

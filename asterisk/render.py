@@ -85,6 +85,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "line": hotline.line,
         "network": hotline.network,
         "trunks": hotline.trunks,
+        "numbers": {name: numbers_of(hotline, name) for name in hotline.trunks},
         "queues": hotline.queues,
         "hours": hotline.hours,
         "weekly": list(_weekly(hotline)),
@@ -111,6 +112,19 @@ def _values(plan: Plan) -> dict[str, object]:
         "sealed": dialplan.SEALED,
         "dismissed": kinds.DISMISSED,
     }
+
+
+def numbers_of(hotline: Hotline, name: str) -> list[str]:
+    """The numbers that may arrive as a trunk's: its own, and those of trunks with an address in
+    common, because Asterisk tells a provider's calls by its address (type = identify).
+    """
+    own = {hotline.trunks[name].host, *hotline.trunks[name].match}
+    return [
+        did
+        for trunk in hotline.trunks.values()
+        if own & {trunk.host, *trunk.match}
+        for did in trunk.dids
+    ]
 
 
 def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
@@ -140,9 +154,9 @@ def verify(plan: Plan, files: Files) -> None:
     for name, endpoint in endpoints.items():
         _check_endpoint(endpoint, "" if name in trunks else dialplan.AGENTS)
     contexts = {section.name: section for section in parsed["extensions.conf"]}
-    for name, trunk in plan.hotline.trunks.items():
+    for name in plan.hotline.trunks:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
-        _same(f"numbers of {name}", found, set(trunk.dids))
+        _same(f"numbers of {name}", found, set(numbers_of(plan.hotline, name)))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
     _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}

@@ -9,14 +9,15 @@ import difflib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..records.folder import Folder, sync
+from ..records.folder import Folder, sync, write_private
 from .render import Files
 
 Ask = Callable[[str], str]  # gives Asterisk a command, returns what it printed
 MODEL = "hotline.toml"
+OWED = "reload.owed"  # beside etc/: files that Asterisk has not read yet
 SECRET = re.compile(r"^(\s*(?:secret|password|md5_cred)\s*=\s*).*$", re.MULTILINE)
 
 # What Asterisk must read again when a file changes: its CLI commands.
@@ -72,25 +73,48 @@ def switch(folder: Folder, files: Files, ask: Callable[[str], str] | None) -> li
     :returns: sentences on what was done, and what waits for a restart.
     :raises ApplyError: a reload failed; the old files are in force and reloaded.
     """
-    old = current(folder)
+    old, left = current(folder), _pending(folder)
     changed = sorted(name for name in old.keys() | files.keys() if old.get(name) != files.get(name))
-    if not changed:
+    if not changed and not left:
         return ["nothing to do: the line is as hotline.toml says"]
+    done = ["an apply was interrupted before Asterisk had read everything"] if left else []
+    names = sorted({*changed, *left})
+    _owe(folder, names)
     previous = folder.etc.resolve() if folder.etc.exists() else None
-    fresh = _write(folder, files)
-    _link(folder, fresh)
-    done = [f"changed: {', '.join(changed)}" if old else "Asterisk's files are written"]
+    if changed:
+        fresh = _write(folder, files)
+        _link(folder, fresh)
+        done.append(f"changed: {', '.join(changed)}" if old else "Asterisk's files are written")
     if ask is not None:
         try:
-            done += _reload(changed, old, files, ask)
+            done += _reload(names, old, files, ask)
         except ApplyError:
-            if previous is not None:
+            if changed and previous is not None:
                 _link(folder, previous)
-                _reload(changed, files, old, ask)
+                _reload(names, files, old, ask)
                 shutil.rmtree(fresh)
+                _owe(folder, ())
             raise
+    _owe(folder, ())
     sweep(folder)
     return done
+
+
+def _pending(folder: Folder) -> list[str]:
+    """Files that Asterisk was to read again when a switch was killed."""
+    try:
+        return (folder.pbx / OWED).read_text("utf-8").split()
+    except FileNotFoundError:
+        return []
+
+
+def _owe(folder: Folder, names: Sequence[str]) -> None:
+    """Keep on the disk what Asterisk is still to read; an Asterisk that starts reads all."""
+    if names:
+        write_private(folder.pbx / OWED, "\n".join(names))
+    else:
+        (folder.pbx / OWED).unlink(missing_ok=True)
+        sync(folder.pbx)
 
 
 def sweep(folder: Folder) -> None:

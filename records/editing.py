@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from ..hotline import HotlineError, parse
+from ..hotline import HotlineError, parse, read
 from .folder import Folder, write_private
 from .placing import in_place
 
@@ -28,7 +28,7 @@ def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
         file; nothing is written.
     """
     with _alone(folder):
-        text = _read(folder)
+        text = read(folder.hotline)
         parse(text, str(folder.hotline))  # what is wrong already is told with its own line
         try:
             document = tomlkit.parse(text)
@@ -52,7 +52,7 @@ def by_hand(
     :raises HotlineError: somebody else has changed the file meanwhile; the person's text is kept
         beside it.
     """
-    before = text = _read(folder)
+    before = text = read(folder.hotline)
     while True:
         text = edited(text) or text
         if text == before:
@@ -65,7 +65,7 @@ def by_hand(
         else:
             break
     with _alone(folder):
-        if _read(folder) != before:
+        if read(folder.hotline) != before:
             kept = folder.root / "hotline.toml.yours"
             write_private(kept, text)
             raise HotlineError(f"{folder.hotline} has changed meanwhile; your text is in {kept}")
@@ -89,17 +89,6 @@ def table(document: Document, *names: str) -> tomlkit.items.Table:
             here[name] = tomlkit.table(is_super_table=at < len(names) - 1)
         here = here[name]
     return here
-
-
-def _read(folder: Folder) -> str:
-    try:
-        return folder.hotline.read_text("utf-8")
-    except FileNotFoundError:
-        raise HotlineError(
-            f"{folder.hotline}: there is no hotline here; 'decroche init' makes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise HotlineError(f"{folder.hotline}: cannot be read: {error}") from None
 
 
 @contextmanager

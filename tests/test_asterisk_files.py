@@ -131,6 +131,21 @@ def test_a_trunk_that_registers_needs_its_password() -> None:
         render(replace(PLAN, secrets=secrets))
 
 
+def test_trunks_of_one_provider_share_their_numbers() -> None:
+    """Asterisk knows whose a call is by its address only: two accounts at one provider."""
+    second = '[trunks.second]\nhost = "192.0.2.8"\ndids = ["0111111111"]\n[trunks.street]'
+    plan = replace(PLAN, hotline=parse_hotline(HOTLINE.replace("[trunks.street]", second)))
+    files = render(plan)
+    verify(plan, files)
+    contexts = {s.name: s.all("exten") for s in parse(files["extensions.conf"])}
+    found = {name: {value.split(",")[0] for value in contexts[f"from-{name}"]} for name in SHARED}
+    both = {"0900000000", "+33987654321", "0111111111"}
+    assert found == {"street": both, "second": both, "provider": {"0100000000"}}
+
+
+SHARED = ("street", "second", "provider")
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [

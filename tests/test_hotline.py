@@ -50,7 +50,7 @@ def test_the_example_and_the_smallest_file_are_good() -> None:
     ("old", "new", "line", "key", "told"),
     [
         ('name = "Entraide"', 'name = ""', 2, "line.name", "length >= 1"),
-        ('name = "Entraide"', 'nom = "Entraide"', 1, "line", "`nom`"),
+        ('name = "Entraide"', 'nom = "Entraide"', 2, "line.nom", "`nom`"),
         ('name = "Entraide"', "name = 3", 2, "line.name", "str"),
         ('host = "127.0.0.1"', 'host = "a b"', 5, "trunks.street.host", "regex"),
         ('dids = ["0900000000"]', 'dids = ["_X."]', 6, "trunks.street.dids", "regex"),
@@ -61,7 +61,7 @@ def test_the_example_and_the_smallest_file_are_good() -> None:
         ('key = "2"', 'key = "1"', 10, "menu.choices.1.key", "used twice"),
         ('key = "2"', 'key = "12"', 10, "menu.choices.1.key", "regex"),
         ("ring_time = 20", "ring_time = 4", 17, "queues.demarches.ring_time", ">= 5"),
-        ("ring_time = 20", "ring_tim = 20", 15, "queues.demarches", "ring_tim"),
+        ("ring_time = 20", "ring_tim = 20", 17, "queues.demarches.ring_tim", "ring_tim"),
         ('overflow = "demarches"', 'overflow = "visio"', 21, "queues.visio.overflow", "other"),
         ('overflow = "demarches"', 'overflow = "x"', 21, "queues.visio.overflow", "other queue"),
         (
@@ -82,7 +82,7 @@ def test_the_example_and_the_smallest_file_are_good() -> None:
             "hours.monday",
             "overlap",
         ),
-        ("[menu]", "[line2]\nx = 1\n[menu]", 1, "top level", "line2"),
+        ("[menu]", "[line2]\nx = 1\n[menu]", 8, "line2", "line2"),
         ("[menu]", '[prompts]\nhello = "x"\n[menu]', 9, "prompts.hello", "expected one of: gree"),
         ("[menu]", "[network]\nsip = 70000\n[menu]", 9, "network.sip", "<= 65535"),
         (
@@ -114,7 +114,7 @@ def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(HotlineError, match="decroche init"):
         load(tmp_path / "hotline.toml")
     (tmp_path / "hotline.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(HotlineError, match="cannot be read"):
+    with pytest.raises(HotlineError, match="line 1: not UTF-8"):
         load(tmp_path / "hotline.toml")
 
 
