@@ -34,6 +34,20 @@ def config_show(context: click.Context, applied: bool, changed: bool, as_json: b
     print_rows(rows, as_json, "everything is as the defaults say")
 
 
+@config.command("set")
+@click.argument("words", metavar="PATH=VALUE...", nargs=-1, required=True)
+@click.pass_context
+def config_set(context: click.Context, words: tuple[str, ...]) -> None:
+    """Set any key by its path, as 'config show' lists it; an empty value is the default.
+
+    A table that is there or not, as voicemail, is on or off.
+    Example: decroche config set line.name="Entraide" callbacks.prefixes=+33 voicemail=on
+    """
+    from decroche.records import paths
+
+    print_lines(paths.change(line_of(context), words))
+
+
 @config.command("check")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context

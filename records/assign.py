@@ -105,19 +105,19 @@ def _value(key: str, kind: Any, text: str) -> Any:
     return value
 
 
-def _parts(kind: Any) -> list[Any]:
+def parts_of(kind: Any) -> list[Any]:
     """The plain types that a type hint is made of."""
     inner = get_args(kind)
     own = [] if inner and get_origin(kind) not in (list, dict) else [get_origin(kind) or kind]
-    return own + [part for one in inner for part in _parts(one)]
+    return own + [part for one in inner for part in parts_of(one)]
 
 
 def _is_list(kind: Any) -> bool:
-    return list in _parts(kind)
+    return list in parts_of(kind)
 
 
 def _is_table(kind: Any) -> bool:
     return any(
         part is dict or (isinstance(part, type) and issubclass(part, msgspec.Struct))
-        for part in _parts(kind)
+        for part in parts_of(kind)
     )

@@ -25,7 +25,7 @@ def in_place(old: str, new: str) -> str:
     for header in _headers(lines):
         if header in before:
             lines = _keys_placed(before, lines, header)
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _headers(lines: list[str]) -> list[str]:

@@ -243,6 +243,46 @@ def test_every_key_is_shown_with_its_path(typed: Type, folder: Folder) -> None:
     assert "there is no hotline here" in typed("config", "show", "--applied", fails=1).output
 
 
+def test_any_key_is_set_by_its_path(typed: Type, folder: Folder) -> None:
+    before = folder.hotline.read_text("utf-8")
+    words = ("line.name=L'entraide", "network.bind=0.0.0.0", "callbacks.prefixes=+33,+596")
+    typed("config", "set", *words, "voicemail=on", "prompts.greeting=Bonjour à tous.")
+    typed("config", "set", "hours.saturday=09:00-12:00,14:00-16:00", "queues.visio.ring_time=30")
+    hotline = load(folder.hotline)
+    assert (hotline.line.name, hotline.network.bind) == ("L'entraide", "0.0.0.0")
+    assert hotline.callbacks and hotline.callbacks.prefixes == ["+33", "+596"]
+    assert hotline.voicemail and hotline.prompts["greeting"] == "Bonjour à tous."
+    assert hotline.hours and hotline.hours.saturday == ["09:00-12:00", "14:00-16:00"]
+    assert hotline.queues["visio"].ring_time == 30
+    typed("config", "set", "line.name=Entraide numérique", "network=off", "callbacks=off")
+    typed("config", "set", "voicemail=off", "prompts.greeting=", "hours.saturday=")
+    typed("config", "set", "queues.visio.ring_time=")
+    assert folder.hotline.read_text("utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("line.name", "write PATH=VALUE"),
+        ("colour=red", "no table 'colour'; there are: line, menu"),
+        ("line.colour=red", "no key 'colour'; there are: name, language"),
+        ("colour.red=1", "no table 'colour'"),
+        ("line.name.x=1", "no table 'line.name'"),
+        ("queues.visio=on", "has a name of its own"),
+        ("voicemail=perhaps", "say on or off"),
+        ("line.name=", "missing required field `name`"),
+        ("prompts.nothing=x", "no such prompt"),
+        ("hours.monday=soon", "is not a period"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(
+    typed: Type, folder: Folder, word: str, said: str
+) -> None:
+    before = folder.hotline.read_text("utf-8")
+    assert said in typed("config", "set", word, fails=1).output
+    assert folder.hotline.read_text("utf-8") == before
+
+
 def edited(monkeypatch: pytest.MonkeyPatch, *texts: str | None) -> list[str]:
     """Have the editor save these texts, one each time; what it was opened on is returned."""
     left, seen = list(texts), list[str]()
