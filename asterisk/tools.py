@@ -17,7 +17,11 @@ from .remedies import InstallError
 from .unpack import unpack
 
 # Programs by the name they are asked for; chromium's own starter looks for fixed paths.
-PROGRAMS = {"sipp": "usr/bin/sipp", "chromium": "usr/lib/chromium/chromium"}
+PROGRAMS = {
+    "sipp": "usr/bin/sipp",
+    "chromium": "usr/lib/chromium/chromium",
+    "baresip": "usr/bin/baresip",
+}
 WRAPPER = """\
 #!/bin/sh
 # Runs {program} of this folder with the libraries that the machine lacks.
