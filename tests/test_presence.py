@@ -20,7 +20,15 @@ PARIS = ZoneInfo("Europe/Paris")
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("20", 20), ("20m", 20), ("20 min", 20), ("1h", 60), ("1h30", 90), (" 2H ", 120), ("12h", 720)],
+    [
+        ("20", 20),
+        ("20m", 20),
+        ("20 min", 20),
+        ("1h", 60),
+        ("1h30", 90),
+        (" 2H ", 120),
+        ("12h", 720),
+    ],
 )
 def test_it_reads_lengths(text: str, minutes: int) -> None:
     assert read_minutes(text) == minutes
