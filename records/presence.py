@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from . import kinds, people, views
-from .changes import Row
+from .changes import UNTIL, Row
 from .events import MICRO, Event, instant, now
 from .people import PeopleError
 from .schema import reader
@@ -20,7 +20,6 @@ from .schema import reader
 LONGEST = 12 * 60  # minutes that an availability with an end may last
 MINUTES = (10, 20, 40, 60)  # what phone and page offer
 KINDS = {state: kind for kind, state in kinds.PRESENCE.items()}
-UNTIL = "until"  # who says so: nobody, the time was over
 LENGTH = re.compile(r"(?:(\d{1,2})h)?(?:(\d{1,3})(?:m|min)?)?")
 CLOCK = re.compile(r"([01]?\d|2[0-3])[:h]([0-5]\d)?")
 
@@ -90,7 +89,7 @@ def ended(agent: str, until: int) -> Event:
 
 def ends(event: Event, until: int | None) -> bool:
     """Whether a declaration counts for who is available until ``until`` (None: without end)."""
-    return event.kind != kinds.AWAY or event.body.get("until") in (None, until)
+    return event.body.get("by") != UNTIL or event.body.get("until") == until
 
 
 def is_over(row: Row, at: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
-from .changes import Change, Changes, Row, State, busy
+from .changes import UNTIL, Change, Changes, Row, State, busy
 from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
@@ -324,7 +324,7 @@ def _declared(state: State, event: Event) -> Changes:
     row = state.row("presence", event.actor)
     if row is None:
         values["stage_since"] = event.at  # a new agent is idle from now on
-    elif event.kind == kinds.AWAY and until is not None and row["until"] != until:
+    elif event.body.get("by") == UNTIL and row["until"] != until:
         return []
     values["until"] = int(until) if until and event.kind == kinds.AVAILABLE else None
     if row is not None and row["state"] == values["state"]:

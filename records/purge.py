@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from . import clocks, days, erasures, kinds, shifts
+from .changes import UNTIL
 from .clocks import before
 from .events import MICRO, Event, instant, now
 from .rebuild import Progress, recompute, silent
@@ -28,7 +29,7 @@ from .store import Store
 
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
 # It may have come too late, for what was declared before: that stays, too.
-AN_END = f"(kind = '{kinds.AWAY}' AND instr(body, '\"until\":'))"
+AN_END = f"""(kind = '{kinds.AWAY}' AND instr(body, '"by":"{UNTIL}"'))"""
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
 
 # Whose token may go. A call that still counts as an attempt goes with its caller's entry, so that
