@@ -26,13 +26,14 @@ from decroche.commands import (
     privacy,
     report,
     serve,
+    shift,
 )
 
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError".split()
 )
 
 
@@ -91,6 +92,7 @@ COMMANDS: tuple[click.Command, ...] = (
     pbx.pbx,
     agent.agent,
     agent.account_code,
+    shift.shift,
     journal.journal,
     callback.ledger_list,
     callback.callback,
