@@ -135,8 +135,9 @@ def shift_show(context: click.Context, id: int, weeks: int, as_json: bool) -> No
 @shift.command("remove")
 @click.argument("id", metavar="SHIFT", type=int)
 @click.option("--from", "first", help="From this date on.  [default: today]", **DATE)
+@click.option("--undo", is_flag=True, help="Plan it again.")
 @click.pass_context
-def shift_remove(context: click.Context, id: int, first: date | None) -> None:
+def shift_remove(context: click.Context, id: int, first: date | None, undo: bool) -> None:
     """There is no such shift any more; those who had signed up see it in their calendars.
 
     Example: decroche shift remove 3
@@ -144,6 +145,10 @@ def shift_remove(context: click.Context, id: int, first: date | None) -> None:
     from decroche.records import shifts
 
     folder = line_of(context)
+    if undo:
+        shifts.keep(folder.database, id)
+        click.echo(f"shift {id} is planned again. Nothing to apply")
+        return
     begin = first or _today(folder)
     shifts.remove(folder.database, id, begin)
     click.echo(f"shift {id} is removed from {begin} on. Nothing to apply")

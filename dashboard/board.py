@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from time import monotonic_ns
 
 from ..hotline import Hotline
-from ..records import callbacks, kinds, ledger, views
+from ..records import callbacks, kinds, ledger, shifts, views
 from ..records.events import MICRO, Event, instant, now
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
 from .settings import DAY_COSTS, SLOT_MINUTES
-from .state import Day, State, agent_of, call_of, slot_of
+from .state import Agent, Day, State, agent_of, call_of, slot_of
 
 RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
 OWING = {kinds.ENDED, kinds.ANSWERED, kinds.KNOWN} | kinds.LEDGER_KINDS | kinds.BACK_KINDS
@@ -60,7 +60,7 @@ class Board:
                 self.lost = self.lost or event.at
             elif event.kind == kinds.PBX_CONNECTED:
                 self.lost = None
-            elif event.kind in kinds.PEOPLE_KINDS:
+            elif event.kind in kinds.PEOPLE_KINDS | kinds.SHIFT_KINDS:
                 self._all = True
             else:
                 self._people = True
@@ -93,10 +93,12 @@ class Board:
 
     def due(self, at: int) -> bool:
         """Whether time alone has changed something: a rest or a day has ended, an hour struck."""
-        rests = (a.rest_until for a in self.state.agents.values() if a.group == "resting")
+        agents = self.state.agents.values()
+        ends = [a.rest_until for a in agents if a.group == "resting"]
+        ends += [a.until for a in agents if a.until is not None and a.group != "away"]
         line, before = self.state.hotline, self.state.now
         return (
-            any(until <= at for until in rests)
+            any(self.state.now < until <= at for until in ends)
             or self._trouble() != self.state.trouble
             or self.day_is_due(at)
             or line.is_open(instant(before)) != line.is_open(instant(at))
@@ -110,11 +112,12 @@ class Board:
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
         people = [agent_of(row, at) for row in views.presence(connection)]
         members = queries.members(connection)
+        expected = shifts.read(connection).expected(at, self.hotline().zone)
         self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
-        self.state.members = members
+        self.state.members, self.state.expected = members, expected
         self._calls.clear()
         self._all = self._people = False
 
@@ -129,7 +132,7 @@ class Board:
             else:
                 state.calls.pop(key, None)
         self._calls.clear()
-        if self._people or any(a.group == "resting" for a in state.agents.values()):
+        if self._people or any(_changes(a, at) for a in state.agents.values()):
             people = [agent_of(row, at) for row in views.presence(self._connection)]
             state.agents = {agent.name: agent for agent in people}
             self._people = False
@@ -152,3 +155,9 @@ class Board:
         self._day = False
         self._day_after = at + DAY_COSTS * (monotonic_ns() - counting) // 1000
         return day
+
+
+def _changes(agent: Agent, at: int) -> bool:
+    """Whether time alone may have changed what an agent is."""
+    ended = agent.until is not None and agent.until <= at and agent.group == "free"
+    return agent.group == "resting" or ended

@@ -98,6 +98,15 @@ def remove(path: Path, id: int, today: date) -> None:
         _say(store, kinds.SHIFT_REMOVED, id, at, date=today.isoformat())
 
 
+def keep(path: Path, id: int) -> None:
+    """A shift that was removed is planned again. :raises ShiftError: there never was."""
+    with _acting(path) as store:
+        at, sql = now(), "UPDATE shifts SET removed = NULL, changed = ? WHERE id = ?"
+        if not store.connection.execute(sql, (at, id)).rowcount:
+            raise ShiftError("gone", f"there is no shift {id}; 'decroche shift list' shows them")
+        _say(store, kinds.SHIFT_RESTORED, id, at)
+
+
 def cancel(path: Path, id: int, day: date, off: bool = True) -> None:
     """A shift does not take place on a date; ``off=False``: it does, after all.
 
