@@ -50,7 +50,7 @@ class Someone:
         assert answer.status == 200, path
         return re.sub(r"[\s\u00a0\u202f]+", " ", await answer.text())
 
-    async def post(self, path: str, expected: int = 303, **form: str) -> str:
+    async def post(self, path: str, expected: int = 303, /, **form: str) -> str:
         origin = {"Origin": str(self.client.make_url("/")).rstrip("/")}
         answer = await self.client.post(path, data=form, headers=origin, allow_redirects=False)
         assert answer.status == expected, path
@@ -227,8 +227,7 @@ async def test_a_coordinator_plans_a_shift(folder: Folder) -> None:
             assert "ne peut pas être créé" in await camille.post("/shifts", 422, **form | bad)
         late = {"first": NEXT.isoformat(), "last": NEXT.isoformat()}
         assert "ne peut pas être créé" in await camille.post("/shifts", 409, **form | late)
-        none: dict[str, str] = form | {"wanted": "0"}
-        await camille.post("/shifts", 409, **none)
+        await camille.post("/shifts", 409, **form | {"wanted": "0"})
         assert len(shifts.read_from(folder.database).shifts) == 1
         for odd in ("x", "9999-12-31", "0001-01-01", "2026-02-30"):
             await camille.get(f"/shifts?week={odd}")
