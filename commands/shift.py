@@ -102,7 +102,9 @@ def shift_list(context: click.Context, as_json: bool) -> None:
 
 @shift.command("show")
 @click.argument("id", metavar="SHIFT", type=int)
-@click.option("--weeks", type=click.IntRange(1, 53), default=WEEKS, show_default=True)
+@click.option(
+    "--weeks", type=click.IntRange(1, 53), default=WEEKS, show_default=True, help="How many weeks."
+)
 @json_option
 @click.pass_context
 def shift_show(context: click.Context, id: int, weeks: int, as_json: bool) -> None:
