@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 
 from ..hotline import Hotline
 from ..records.events import instant
@@ -105,8 +105,14 @@ def week_of(
 
 
 def _title(begin: date, language: str) -> str:
+    """ "23 – 29 novembre 2026", "30 novembre – 6 décembre 2026"."""
     end = begin + 6 * DAY
-    first = format_date(begin, "d MMMM" if begin.year == end.year else "long", locale=language)
+    if begin.year != end.year:
+        first = format_date(begin, "long", locale=language)
+    elif begin.month == end.month and language == "fr":
+        first = str(begin.day)
+    else:
+        first = format_skeleton("MMMMd", begin, locale=language)
     return f"{first} – {format_date(end, 'long', locale=language)}"
 
 

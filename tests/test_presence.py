@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decroche.agi.ends import Ends
-from decroche.records import kinds, people, presence, rebuild, schema, views
+from decroche.records import kinds, people, presence, purge, rebuild, schema, views
 from decroche.records.events import MICRO, Event, now
 from decroche.records.presence import LONGEST, PresenceError, read_clock, read_minutes
 from decroche.records.store import Store
@@ -241,3 +241,11 @@ def test_a_line_of_before_gets_the_column(tmp_path: Path) -> None:
     connection = schema.reader(path)
     assert views.presence(connection) == []
     connection.close()
+
+
+def test_half_a_year_later_an_end_that_came_too_late_still_ends_nothing(path: Path) -> None:
+    presence.declare(path, "ana", "available", "page")
+    append(path, presence.ended("ana", now()))
+    assert row(path) == ("available", None)
+    purge.purge(path, now() + 200 * 86400 * MICRO, PARIS)
+    assert row(path) == ("available", None)
