@@ -6,11 +6,13 @@ PAUSE in stream.py bounds how often. Instants are microseconds UTC.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import date
 from time import monotonic_ns
 
 from ..hotline import Hotline
 from ..records import callbacks, kinds, ledger, shifts, views
 from ..records.events import MICRO, Event, instant, now
+from ..records.rota import DAY, Rota
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
@@ -40,6 +42,7 @@ class Board:
         self._day = False
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
+        self._rota: tuple[date, Rota] | None = None  # of a local date
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
         at = now()
@@ -61,7 +64,7 @@ class Board:
             elif event.kind == kinds.PBX_CONNECTED:
                 self.lost = None
             elif event.kind in kinds.PEOPLE_KINDS | kinds.SHIFT_KINDS:
-                self._all = True
+                self._all, self._rota = True, None
             else:
                 self._people = True
 
@@ -112,14 +115,21 @@ class Board:
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
         people = [agent_of(row, at) for row in views.presence(connection)]
         members = queries.members(connection)
-        expected = shifts.read(connection).expected(at, self.hotline().zone)
         self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
-        self.state.members, self.state.expected = members, expected
+        self.state.members, self.state.expected = members, self._expected(at)
         self._calls.clear()
         self._all = self._people = False
+
+    def _expected(self, at: int) -> dict[str, int]:
+        """Who has a shift now; the rota is read once a day, and when it changes."""
+        zone = self.hotline().zone
+        today = instant(at).astimezone(zone).date()
+        if self._rota is None or self._rota[0] != today:
+            self._rota = (today, shifts.read(self._connection, today - DAY))
+        return self._rota[1].expected(at, zone)
 
     def _read_touched(self, at: int) -> None:
         state = self.state

@@ -37,15 +37,16 @@ async def feed(request: web.Request) -> web.Response:
 
 def _read(request: web.Request, secret: str) -> bytes | None:
     """:raises sqlite3.Error: the database cannot be read."""
-    hotline: Hotline = request.app[HOTLINE]()
+    hotline, at = request.app[HOTLINE](), now()
     with closing(reader(request.app[FOLDER].database)) as connection:
         found = feeds.find(connection, secret)
         if found is None:
             return None
-        rota = shifts.read(connection)
+        since = instant(at).astimezone(hotline.zone).date() - BEFORE
+        rota = shifts.read(connection, since)
         rows = connection.execute("SELECT name, label FROM agents")
         labels = {row["name"]: row["label"] for row in rows}
-    return written(found, rota, labels, hotline, now())
+    return written(found, rota, labels, hotline, at)
 
 
 def written(found: Feed, rota: Rota, labels: Mapping[str, str], hotline: Hotline, at: int) -> bytes:

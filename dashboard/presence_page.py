@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from typing import NoReturn
 
 import aiohttp_jinja2
@@ -14,12 +15,13 @@ from ..records.changes import Row
 from ..records.events import instant, now
 from ..records.people import PeopleError
 from ..records.presence import MINUTES, PresenceError
-from ..records.rota import Occurrence
+from ..records.rota import DAY, Occurrence
 from ..records.schema import reader
 from . import clock
 from .guard import is_own_path
 from .keys import ACCOUNT, FOLDER, HOTLINE, WORDS
 from .pages import page
+from .rota_view import hours
 from .signin import Form, field
 from .state import Agent, agent_of
 from .words import Words
@@ -130,7 +132,8 @@ def _read_card(request: web.Request, name: str) -> Card | None:
     hotline, words, at = request.app[HOTLINE](), request[WORDS], now()
     with closing(reader(request.app[FOLDER].database)) as connection:
         row = presence.one(connection, name)
-        shift = shifts.read(connection).coming(name, at, hotline.zone) if row else None
+        rota = shifts.read(connection, _yesterday(hotline, at))
+        shift = rota.coming(name, at, hotline.zone)
     return None if row is None else card_at(row, shift, hotline, words, at)
 
 
@@ -145,15 +148,14 @@ def card_at(row: Row, shift: Occurrence | None, hotline: Hotline, words: Words, 
         until=_hour(row["until"], hotline, words) if state == "available" else "",
         shift=shift,
         running=shift is not None and shift.begin <= at,
-        hours=hours(shift, hotline, words) if shift else "",
+        hours=hours(shift, hotline, words.language) if shift else "",
         day=clock.shortly(shift.begin, at, hotline.zone, words.language) if shift else "",
         again=again // 1000,
     )
 
 
-def hours(shift: Occurrence, hotline: Hotline, words: Words) -> str:
-    """ "9 h – 12 h", by local clocks."""
-    return f"{_hour(shift.begin, hotline, words)} – {_hour(shift.end, hotline, words)}"
+def _yesterday(hotline: Hotline, at: int) -> date:
+    return instant(at).astimezone(hotline.zone).date() - DAY
 
 
 def _hour(at: int | None, hotline: Hotline, words: Words) -> str:
@@ -167,7 +169,8 @@ def _read_people(request: web.Request, wanted: str) -> list[Person]:
     hotline, words, at = request.app[HOTLINE](), request[WORDS], now()
     with closing(reader(request.app[FOLDER].database)) as connection:
         rows = views.presence(connection)
-        expected = shifts.read(connection).expected(at, hotline.zone)
+        rota = shifts.read(connection, _yesterday(hotline, at))
+    expected = rota.expected(at, hotline.zone)
     asked = wanted.casefold()
     people = [
         Person(

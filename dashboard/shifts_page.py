@@ -158,7 +158,7 @@ def _read(request: web.Request, account: Account, begin: date) -> Shown:
     """:raises sqlite3.Error: the database cannot be read."""
     hotline, language, at = request.app[HOTLINE](), request[WORDS].language, now()
     with closing(reader(request.app[FOLDER].database)) as connection:
-        rota = shifts.read(connection)
+        rota = shifts.read(connection, begin)
         rows = connection.execute("SELECT name, label FROM agents")
         labels = {row["name"]: row["label"] for row in rows}
         mine = feeds.created(connection, account.agent) if account.agent else None

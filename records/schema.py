@@ -260,6 +260,7 @@ def m011_shifts(db: Database) -> None:
             PRIMARY KEY (shift, agent, first)
         ) STRICT, WITHOUT ROWID"""
     )
+    db.execute("CREATE INDEX signups_last ON signups (last)")  # past ones are the most
     db.execute(
         """CREATE TABLE signup_skips (
             shift INTEGER NOT NULL REFERENCES shifts (id) ON DELETE CASCADE,

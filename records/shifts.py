@@ -20,6 +20,8 @@ from .store import Store
 
 AHEAD = timedelta(weeks=53)  # how far ahead somebody can sign up for a single date
 WANTED = 99
+SIGNED = """SELECT * FROM signups WHERE last >= ? OR last IS NULL
+    ORDER BY shift, changed, agent"""
 
 
 class ShiftError(Exception):
@@ -30,27 +32,31 @@ class ShiftError(Exception):
         self.word = word
 
 
-def read(connection: sqlite3.Connection) -> Rota:
-    """All of it, as it stands. :raises sqlite3.Error: the database cannot be read."""
+def read(connection: sqlite3.Connection, since: date = date.min) -> Rota:
+    """The rota as it stands, true of the dates from ``since`` on.
+
+    :raises sqlite3.Error: the database cannot be read.
+    """
     shifts = [_shift(row) for row in connection.execute("SELECT * FROM shifts ORDER BY id")]
+    day = (since.isoformat(),)
     signups = [
         SignUp(row["shift"], row["agent"], _date(row["first"]), _maybe(row["last"]), row["changed"])
-        for row in connection.execute("SELECT * FROM signups ORDER BY shift, changed, agent")
+        for row in connection.execute(SIGNED, day)
     ]
     off = {
         (row["shift"], _date(row["date"])): int(row["changed"])
-        for row in connection.execute("SELECT * FROM shift_cancelled")
+        for row in connection.execute("SELECT * FROM shift_cancelled WHERE date >= ?", day)
     }
     skips = {
         (row["shift"], str(row["agent"]), _date(row["date"])): int(row["changed"])
-        for row in connection.execute("SELECT * FROM signup_skips")
+        for row in connection.execute("SELECT * FROM signup_skips WHERE date >= ?", day)
     }
     return make(shifts, signups, off, skips)
 
 
-def read_from(path: Path) -> Rota:
+def read_from(path: Path, since: date = date.min) -> Rota:
     with closing(reader(path)) as connection:
-        return read(connection)
+        return read(connection, since)
 
 
 def labels(path: Path) -> dict[str, str]:
@@ -137,7 +143,7 @@ def sign_up(
     """
     with _acting(path) as store:
         at = now()
-        rota, shift = read(store.connection), find(store.connection, id)
+        rota, shift = read(store.connection, day), find(store.connection, id)
         _check(rota, shift, agent, day, zone, at)
         if not store.connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
             raise ShiftError("nobody", f"there is no agent {agent!r}; see 'decroche agent list'")
@@ -160,7 +166,7 @@ def withdraw(
     :raises ShiftError: no such shift; they are not signed up for it; it is over.
     """
     with _acting(path) as store:
-        rota, shift, at = read(store.connection), find(store.connection, id), now()
+        rota, shift, at = read(store.connection, day), find(store.connection, id), now()
         _check_is_to_come(rota, shift, day, zone, at)
         if not weekly and agent not in rota.people(shift, day):
             raise ShiftError("not-signed", f"{agent!r} is not signed up for {day}")
@@ -235,7 +241,7 @@ def _leave_full_ones(
     connection: sqlite3.Connection, shift: Shift, agent: str, day: date, at: int
 ) -> list[date]:
     """Of the coming year's dates, those for which enough others have signed up."""
-    rota, full, ahead = read(connection), [], day
+    rota, full, ahead = read(connection, day), [], day
     while (ahead := ahead + 7 * DAY) < day + AHEAD:
         others = [one for one in rota.people(shift, ahead) if one != agent]
         if rota.is_on(shift, ahead) and len(others) >= shift.wanted:

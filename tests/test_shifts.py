@@ -5,6 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from decroche.records import feeds, kinds, people, purge, schema, shifts
 from decroche.records.events import MICRO, now
@@ -82,6 +84,46 @@ def test_every_week_and_again(path: Path) -> None:
     assert (one.first, one.last) == (NEXT, None)
     shifts.withdraw(path, id, "ana", NEXT, PARIS, weekly=True)
     assert shifts.read_from(path).signups == {}
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["ana", "bob", "lea"]),
+        st.booleans(),  # sign up, or withdraw
+        st.integers(0, 5),  # weeks from now
+        st.booleans(),  # every week
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTS, st.integers(1, 3))
+def test_whatever_was_said_it_is_as_if_written_on_a_wall(
+    path: Path, acts: list[tuple[str, bool, int, bool]], wanted: int
+) -> None:
+    """Against lists of names, one for each week; never more than are wanted."""
+    id = plan(path, wanted)
+    wall: list[set[str]] = [set() for _ in range(8)]
+    for agent, comes, week, weekly in acts:
+        day, weeks = NEXT + 7 * week * DAY, wall[week:] if weekly else wall[week : week + 1]
+        if comes and (agent in wall[week] or len(wall[week]) < wanted):
+            shifts.sign_up(path, id, agent, day, PARIS, weekly)
+            for names in weeks:
+                names |= {agent} if len(names) < wanted else set()
+        elif comes:
+            with pytest.raises(ShiftError, match="full"):
+                shifts.sign_up(path, id, agent, day, PARIS, weekly)
+        elif weekly or agent in wall[week]:
+            shifts.withdraw(path, id, agent, day, PARIS, weekly)
+            for names in weeks:
+                names -= {agent}
+        else:
+            with pytest.raises(ShiftError, match="not signed up"):
+                shifts.withdraw(path, id, agent, day, PARIS)
+    rota = shifts.read_from(path)
+    found = [set(rota.people(rota.shifts[id], NEXT + 7 * n * DAY)) for n in range(8)]
+    assert found == wall
 
 
 def test_it_takes_no_more_than_are_wanted(path: Path) -> None:
