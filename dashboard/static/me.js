@@ -15,9 +15,19 @@ function put(html) {
   const old = card();
   if (!old || fresh?.id !== "me") return;
   const held = old.contains(document.activeElement) ? document.activeElement : null;
-  if (fresh.outerHTML !== old.outerHTML) old.replaceWith(fresh);
-  if (held?.name) card().querySelector(`button[name="${held.name}"][value="${held.value}"]`)?.focus();
+  if (fresh.outerHTML !== old.outerHTML) patch(old, fresh);
+  if (held?.name) old.querySelector(`button[name="${held.name}"][value="${held.value}"]`)?.focus();
   wait();
+}
+
+// The live region stays and its content changes: only then does it speak.
+function patch(old, fresh) {
+  const [said, says] = [old, fresh].map((one) => one.querySelector("[role=status]"));
+  said.className = says.className;
+  said.replaceChildren(...says.childNodes);
+  Object.assign(old.dataset, fresh.dataset);
+  while (old.children.length > 1) old.lastElementChild.remove();
+  old.append(...[...fresh.children].slice(1));
 }
 
 async function ask() {
