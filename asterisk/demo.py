@@ -11,7 +11,7 @@ from pathlib import Path
 import tomlkit
 
 from ..hotline import load, parse
-from ..records import people, rota, shifts
+from ..records import people, rota, shifts, signups
 from ..records.events import instant, now
 from ..records.folder import Folder, write_private
 from . import control
@@ -124,7 +124,7 @@ def plan(folder: Folder) -> None:
         id = shifts.add(folder.database, day, rota.read_hours(hours), 3, today)
         ahead = today + (7 + (day - today.weekday()) % 7) * rota.DAY
         for name in (names[day % len(names)], names[(day + 3) % len(names)]):
-            shifts.sign_up(folder.database, id, name, ahead, zone, weekly=True)
+            signups.sign_up(folder.database, id, name, ahead, zone, weekly=True)
 
 
 def phones(folder: Folder) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,17 +55,31 @@ def shift_add(
     Example: decroche shift add monday 09:00-12:00 --wanted 2 --until 2027-06-30
     """
     from decroche.records import shifts
-    from decroche.records.rota import read_hours
 
-    folder = line_of(context)
-    try:
-        period = read_hours(hours)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    folder, period = line_of(context), _period(hours)
     _check_queues(folder, queues)
     begin = first or _today(folder)
     id = shifts.add(folder.database, DAYS.index(day), period, wanted, begin, last, queues)
     click.echo(f"shift {id}: every {day} {hours}, {wanted} wanted. Nothing to apply")
+
+
+@shift.command("set")
+@click.argument("id", metavar="SHIFT", type=int)
+@click.option("--hours", help="Other hours: 10:00-12:00.")
+@click.option("--wanted", type=click.IntRange(1, 99), help="Another number of people.")
+@click.option("--until", "last", help="Another last date.", **DATE)
+@click.pass_context
+def shift_set(
+    context: click.Context, id: int, hours: str | None, wanted: int | None, last: date | None
+) -> None:
+    """Change a shift; who has signed up stays. Example: decroche shift set 1 --wanted 3"""
+    from decroche.records import shifts
+
+    if not (hours or wanted or last):
+        raise click.UsageError("give --hours, --wanted or --until")
+    period = _period(hours) if hours else None
+    shifts.change(line_of(context).database, id, hours=period, wanted=wanted, last=last)
+    click.echo(f"shift {id} is changed. Nothing to apply")
 
 
 @shift.command("list")
@@ -164,10 +178,10 @@ def shift_remove(context: click.Context, id: int, first: date | None, undo: bool
 @click.pass_context
 def shift_sign_up(context: click.Context, id: int, agent: str, day: date, weekly: bool) -> None:
     """Sign an agent up for a shift. Example: decroche shift sign-up 3 camille --date 2026-12-07"""
-    from decroche.records import shifts
+    from decroche.records import signups
 
     folder = line_of(context)
-    full = shifts.sign_up(folder.database, id, agent, day, _zone(folder), weekly)
+    full = signups.sign_up(folder.database, id, agent, day, _zone(folder), weekly)
     click.echo(f"{agent} comes on {day}{' and every week' * weekly}. Nothing to apply")
     if full:
         click.echo("Not on these dates, which are full: " + ", ".join(map(str, full)))
@@ -181,10 +195,10 @@ def shift_sign_up(context: click.Context, id: int, agent: str, day: date, weekly
 @click.pass_context
 def shift_withdraw(context: click.Context, id: int, agent: str, day: date, weekly: bool) -> None:
     """Take a sign-up back. Example: decroche shift withdraw 3 camille --date 2026-12-07"""
-    from decroche.records import shifts
+    from decroche.records import signups
 
     folder = line_of(context)
-    shifts.withdraw(folder.database, id, agent, day, _zone(folder), weekly)
+    signups.withdraw(folder.database, id, agent, day, _zone(folder), weekly)
     click.echo(f"{agent} does not come on {day}{' or later' * weekly}. Nothing to apply")
 
 
@@ -222,6 +236,15 @@ def shift_calendar(context: click.Context, agent: str | None, revoke: bool) -> N
     secret = feeds.renew(folder.database, agent)
     click.echo("Shown once; whoever has it reads this calendar. Put your page's public address:")
     click.echo(f"http://{network.page_bind}:{network.page}/calendar/{secret}.ics")
+
+
+def _period(hours: str) -> tuple[time, time]:
+    from decroche.records.rota import read_hours
+
+    try:
+        return read_hours(hours)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _check_queues(folder: Folder, queues: Sequence[str]) -> None:

@@ -57,6 +57,7 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", "/shifts", shifts_page.plan, COORDINATORS),
     ("POST", rf"{SHIFT}/{DATE}/{{act:sign-up|withdraw}}", shifts_page.come, MEMBERS),
     ("POST", rf"{SHIFT}/{DATE}/{{act:cancel|restore}}", shifts_page.cancel, COORDINATORS),
+    ("POST", rf"{SHIFT}/set", shifts_page.change, COORDINATORS),
     ("POST", rf"{SHIFT}/{{act:remove|keep}}", shifts_page.remove, COORDINATORS),
     ("POST", r"/shifts/calendar/{whose:mine|team}/{act:renew|revoke}", shifts_page.link, MEMBERS),
     ("GET", r"/calendar/{secret:[A-Za-z0-9_-]{32}}.ics", calendar.feed, PUBLIC),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from ..hotline import DAYS
-from ..records import feeds, shifts
+from ..records import feeds, shifts, signups
 from ..records.events import instant, now
 from ..records.rota import read_hours
 from ..records.schema import reader
@@ -44,7 +44,7 @@ async def come(request: web.Request) -> web.StreamResponse:
     """I come, or do not: on this date or from it on every week."""
     me, (id, day) = _me(request), _which(request)
     weekly = "weekly" in await request.post()
-    act = {"sign-up": shifts.sign_up, "withdraw": shifts.withdraw}[request.match_info["act"]]
+    act = {"sign-up": signups.sign_up, "withdraw": signups.withdraw}[request.match_info["act"]]
     path, zone = request.app[FOLDER].database, request.app[HOTLINE]().zone
     return await _act(request, day, lambda: act(path, id, me, day, zone, weekly))
 
@@ -72,6 +72,18 @@ async def plan(request: web.Request) -> web.StreamResponse:
     return await _act(
         request, first, lambda: shifts.add(path, weekday, period, wanted, first, last, queues)
     )
+
+
+async def change(request: web.Request) -> web.StreamResponse:
+    """A coordinator gives a shift other hours, or another number of people."""
+    id, form, day = int(request.match_info["shift"]), await request.post(), _asked(request)
+    try:
+        period = read_hours(f"{field(form, 'starts')}-{field(form, 'ends')}")
+        wanted = int(field(form, "wanted"))
+    except ValueError:
+        return await _page(request, 422, "bad")
+    path = request.app[FOLDER].database
+    return await _act(request, day, lambda: shifts.change(path, id, hours=period, wanted=wanted))
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
@@ -116,8 +128,7 @@ async def _act(request: web.Request, day: date, work: Callable[[], object]) -> w
 
 
 def _onward(day: date, request: web.Request) -> NoReturn:
-    shift = request.match_info.get("shift")
-    mark = f"#shift-{shift}-{day}" if shift else ""
+    mark = f"#shift-{request.match_info['shift']}-{day}" if "date" in request.match_info else ""
     raise web.HTTPSeeOther(f"/shifts?week={monday(day)}{mark}")
 
 

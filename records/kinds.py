@@ -43,6 +43,7 @@ BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
 BACK_CANCELLED = "callback.cancelled"  # caller, reason
 
 SHIFT_ADDED = "shift.added"  # shift
+SHIFT_CHANGED = "shift.changed"  # shift: other hours, or another number of people
 SHIFT_REMOVED = "shift.removed"  # shift, date: from then on
 SHIFT_CANCELLED = "shift.cancelled"  # shift, date
 SHIFT_RESTORED = "shift.restored"  # shift, date

@@ -1,16 +1,27 @@
 """Calendars: lines, escapes and instants, read back by another reader than the writer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decroche import hotline
+from decroche.dashboard.calendar import written
 from decroche.records.events import MICRO
+from decroche.records.feeds import Feed
 from decroche.records.ical import Entry, calendar, escape, fold
+from decroche.records.rota import Shift, SignUp, make
 
 from .calendars import parse, unfold
 
+LINE = """[line]
+name = "Entraide"
+[menu]
+default = "q"
+[queues.q]
+label = "Q"
+"""
 AT = int(datetime(2026, 10, 25, 0, 0, tzinfo=UTC).timestamp()) * MICRO
 
 
@@ -60,3 +71,26 @@ def test_it_says_when_in_utc_and_how_often_it_was_changed() -> None:
 
 def test_an_empty_calendar_is_one() -> None:
     assert parse(calendar("x", []))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("day", "begin", "end"),
+    [
+        # Clocks go on at 2 in the night to the 29th: from 22 to 6 o'clock is seven hours.
+        ("2026-03-28", "2026-03-28T21:00", "2026-03-29T04:00"),
+        ("2026-04-04", "2026-04-04T20:00", "2026-04-05T04:00"),
+        # ... and back in the night to the 25th: nine hours.
+        ("2026-10-24", "2026-10-24T20:00", "2026-10-25T05:00"),
+        ("2026-10-31", "2026-10-31T21:00", "2026-11-01T05:00"),
+    ],
+)
+def test_a_night_shift_is_right_when_clocks_are_changed(day: str, begin: str, end: str) -> None:
+    line = hotline.parse(LINE)
+    night = Shift(1, 5, time(22), time(6), (), 2, date(2026, 1, 1))
+    rota = make([night], [SignUp(1, "ana", date(2026, 1, 1), None)], {}, {})
+    at = int(datetime.fromisoformat(f"{day}T00:00+00:00").timestamp()) * MICRO
+    for feed in (Feed("ana"), Feed(None)):
+        _, events = parse(written(feed, rota, {"ana": "Ana"}, line, at))
+        (one,) = [event for event in events if f"-{day.replace('-', '')}-" in event["UID"]]
+        told = tuple(f"{one[name]:%Y-%m-%dT%H:%M}" for name in ("DTSTART", "DTEND"))
+        assert told == (begin, end)

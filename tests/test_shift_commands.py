@@ -78,6 +78,17 @@ def test_a_shift_from_the_terminal(line: Path) -> None:
     assert "monday" in well(line, "shift", "list")
 
 
+def test_a_shift_is_changed_and_who_comes_stays(line: Path) -> None:
+    well(line, "shift", "add", "monday", "09:00-12:00")
+    well(line, "shift", "sign-up", "1", "ana", "--date", str(NEXT))
+    well(line, "shift", "set", "1", "--hours", "10:00-11:00", "--wanted", "2")
+    well(line, "shift", "set", "1", "--until", str(NEXT))
+    (row,) = json.loads(well(line, "shift", "list", "--json"))
+    assert (row["hours"], row["wanted"], row["until"]) == ("10:00-11:00", 2, str(NEXT))
+    rota = shifts.read_from(line / "decroche.db")
+    assert rota.people(rota.shifts[1], NEXT) == ("ana",)
+
+
 def test_the_dates_that_are_full_are_named(line: Path) -> None:
     well(line, "shift", "add", "monday", "09:00-12:00")
     well(line, "shift", "sign-up", "1", "ana", "--date", str(NEXT + 7 * DAY))
@@ -92,6 +103,8 @@ def test_the_dates_that_are_full_are_named(line: Path) -> None:
         ("shift add monday 09:00-12:00 --queue nope", "there are: visio"),
         ("shift add someday 09:00-12:00", "monday"),
         ("shift add monday 09:00-12:00 --from 2026-02-30", "2026-02-30"),
+        ("shift set 7 --wanted 2", "there is no shift 7"),
+        ("shift set 7", "give --hours, --wanted or --until"),
         ("shift show 7", "there is no shift 7; 'decroche shift list' shows them"),
         ("shift remove 7", "there is no shift 7"),
         (f"shift sign-up 7 ana --date {NEXT}", "there is no shift 7"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decroche.records import feeds, kinds, people, purge, schema, shifts
+from decroche.records import feeds, kinds, people, purge, schema, shifts, signups
 from decroche.records.events import MICRO, now
 from decroche.records.rota import DAY, Occurrence, Rota, read_hours
 from decroche.records.shifts import ShiftError
@@ -52,16 +52,16 @@ def kinds_of(path: Path, begin: str) -> list[tuple[str, str, object]]:
 
 def test_a_shift_is_planned_taken_and_given_back(path: Path) -> None:
     id = plan(path)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)  # twice is once
+    signups.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS)  # twice is once
     assert (who(path, id, NEXT), who(path, id, NEXT + 7 * DAY)) == (("ana",), ())
-    shifts.sign_up(path, id, "bob", NEXT, PARIS, weekly=True)
+    signups.sign_up(path, id, "bob", NEXT, PARIS, weekly=True)
     assert who(path, id, NEXT + 70 * DAY) == ("bob",)
-    shifts.withdraw(path, id, "bob", NEXT + 7 * DAY, PARIS)
+    signups.withdraw(path, id, "bob", NEXT + 7 * DAY, PARIS)
     assert (who(path, id, NEXT + 7 * DAY), who(path, id, NEXT + 14 * DAY)) == ((), ("bob",))
-    shifts.sign_up(path, id, "bob", NEXT + 7 * DAY, PARIS)
+    signups.sign_up(path, id, "bob", NEXT + 7 * DAY, PARIS)
     assert who(path, id, NEXT + 7 * DAY) == ("bob",)
-    shifts.withdraw(path, id, "bob", NEXT + 14 * DAY, PARIS, weekly=True)
+    signups.withdraw(path, id, "bob", NEXT + 14 * DAY, PARIS, weekly=True)
     dates = [who(path, id, NEXT + n * 7 * DAY) for n in range(4)]
     assert dates == [("ana", "bob"), ("bob",), (), ()]
     day = NEXT.isoformat()
@@ -75,14 +75,14 @@ def test_a_shift_is_planned_taken_and_given_back(path: Path) -> None:
 
 def test_every_week_and_again(path: Path) -> None:
     id = plan(path)
-    shifts.sign_up(path, id, "ana", NEXT + 21 * DAY, PARIS)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS, weekly=True)
-    shifts.withdraw(path, id, "ana", NEXT + 14 * DAY, PARIS, weekly=True)
-    shifts.sign_up(path, id, "ana", NEXT + 7 * DAY, PARIS, weekly=True)
+    signups.sign_up(path, id, "ana", NEXT + 21 * DAY, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS, weekly=True)
+    signups.withdraw(path, id, "ana", NEXT + 14 * DAY, PARIS, weekly=True)
+    signups.sign_up(path, id, "ana", NEXT + 7 * DAY, PARIS, weekly=True)
     rota = shifts.read_from(path)
     (one,) = rota.signups[id]
     assert (one.first, one.last) == (NEXT, None)
-    shifts.withdraw(path, id, "ana", NEXT, PARIS, weekly=True)
+    signups.withdraw(path, id, "ana", NEXT, PARIS, weekly=True)
     assert shifts.read_from(path).signups == {}
 
 
@@ -108,19 +108,19 @@ def test_whatever_was_said_it_is_as_if_written_on_a_wall(
     for agent, comes, week, weekly in acts:
         day, weeks = NEXT + 7 * week * DAY, wall[week:] if weekly else wall[week : week + 1]
         if comes and (agent in wall[week] or len(wall[week]) < wanted):
-            shifts.sign_up(path, id, agent, day, PARIS, weekly)
+            signups.sign_up(path, id, agent, day, PARIS, weekly)
             for names in weeks:
                 names |= {agent} if len(names) < wanted else set()
         elif comes:
             with pytest.raises(ShiftError, match="full"):
-                shifts.sign_up(path, id, agent, day, PARIS, weekly)
+                signups.sign_up(path, id, agent, day, PARIS, weekly)
         elif weekly or agent in wall[week]:
-            shifts.withdraw(path, id, agent, day, PARIS, weekly)
+            signups.withdraw(path, id, agent, day, PARIS, weekly)
             for names in weeks:
                 names -= {agent}
         else:
             with pytest.raises(ShiftError, match="not signed up"):
-                shifts.withdraw(path, id, agent, day, PARIS)
+                signups.withdraw(path, id, agent, day, PARIS)
     rota = shifts.read_from(path)
     found = [set(rota.people(rota.shifts[id], NEXT + 7 * n * DAY)) for n in range(8)]
     assert found == wall
@@ -128,15 +128,15 @@ def test_whatever_was_said_it_is_as_if_written_on_a_wall(
 
 def test_it_takes_no_more_than_are_wanted(path: Path) -> None:
     id = plan(path, wanted=1)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS)
     with pytest.raises(ShiftError, match="full") as found:
-        shifts.sign_up(path, id, "bob", NEXT, PARIS)
+        signups.sign_up(path, id, "bob", NEXT, PARIS)
     assert found.value.word == "full"
-    full = shifts.sign_up(path, id, "bob", NEXT - 7 * DAY, PARIS, weekly=True)
+    full = signups.sign_up(path, id, "bob", NEXT - 7 * DAY, PARIS, weekly=True)
     assert full == [NEXT]
     assert (who(path, id, NEXT), who(path, id, NEXT + 7 * DAY)) == (("ana",), ("bob",))
     with pytest.raises(ShiftError, match="full"):
-        shifts.sign_up(path, id, "lea", NEXT + 7 * DAY, PARIS, weekly=True)
+        signups.sign_up(path, id, "lea", NEXT + 7 * DAY, PARIS, weekly=True)
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,16 @@ def test_it_takes_no_more_than_are_wanted(path: Path) -> None:
 def test_it_refuses_dates_that_cannot_be(path: Path, day: date, word: str) -> None:
     id = plan(path)
     with pytest.raises(ShiftError) as found:
-        shifts.sign_up(path, id, "ana", day, PARIS)
+        signups.sign_up(path, id, "ana", day, PARIS)
     assert found.value.word == word
 
 
 def test_it_refuses_who_is_nobody_and_what_is_nothing(path: Path) -> None:
     id = plan(path)
     for act, word in (
-        (lambda: shifts.sign_up(path, id, "zoe", NEXT, PARIS), "nobody"),
-        (lambda: shifts.sign_up(path, 99, "ana", NEXT, PARIS), "gone"),
-        (lambda: shifts.withdraw(path, id, "ana", NEXT, PARIS), "not-signed"),
+        (lambda: signups.sign_up(path, id, "zoe", NEXT, PARIS), "nobody"),
+        (lambda: signups.sign_up(path, 99, "ana", NEXT, PARIS), "gone"),
+        (lambda: signups.withdraw(path, id, "ana", NEXT, PARIS), "not-signed"),
         (lambda: shifts.remove(path, 99, TODAY), "gone"),
         (lambda: plan(path, wanted=0), "bad"),
         (lambda: plan(path, first=NEXT + DAY, last=NEXT + 2 * DAY), "bad"),
@@ -172,11 +172,11 @@ def test_it_refuses_who_is_nobody_and_what_is_nothing(path: Path) -> None:
 
 def test_a_date_is_cancelled_and_restored(path: Path) -> None:
     id = plan(path)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS)
     shifts.cancel(path, id, NEXT)
     shifts.cancel(path, id, NEXT)
     with pytest.raises(ShiftError, match="does not take place"):
-        shifts.sign_up(path, id, "bob", NEXT, PARIS)
+        signups.sign_up(path, id, "bob", NEXT, PARIS)
     (one,) = mine(shifts.read_from(path))
     before = one.changed
     assert one.cancelled
@@ -195,11 +195,11 @@ def mine(rota: Rota) -> list[Occurrence]:
 def test_giving_back_and_taking_again_is_noticed_by_who_reads_the_calendar(path: Path) -> None:
     id = plan(path)
     changes = []
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS)
     changes.append(mine(shifts.read_from(path))[0])
-    shifts.withdraw(path, id, "ana", NEXT, PARIS)
+    signups.withdraw(path, id, "ana", NEXT, PARIS)
     changes.append(mine(shifts.read_from(path))[0])
-    shifts.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS)
     changes.append(mine(shifts.read_from(path))[0])
     assert [one.cancelled for one in changes] == [False, True, False]
     stamps = [one.changed for one in changes]
@@ -208,8 +208,8 @@ def test_giving_back_and_taking_again_is_noticed_by_who_reads_the_calendar(path:
 
 def test_who_leaves_the_line_leaves_the_shifts(path: Path) -> None:
     id = plan(path)
-    shifts.sign_up(path, id, "ana", NEXT, PARIS, weekly=True)
-    shifts.withdraw(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "ana", NEXT, PARIS, weekly=True)
+    signups.withdraw(path, id, "ana", NEXT, PARIS)
     secret = feeds.renew(path, "ana")
     people.remove_agent(path, "ana")
     rota = shifts.read_from(path)

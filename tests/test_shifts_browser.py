@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from decroche.dashboard import accounts
-from decroche.records import kinds, people, presence, schema, shifts
+from decroche.records import kinds, people, presence, schema, shifts, signups
 from decroche.records.events import MICRO, now
 from decroche.records.folder import Folder
 from decroche.records.rota import DAY, read_hours
@@ -74,7 +74,7 @@ async def test_a_shift_that_begins_asks(page: Page, folder: Folder) -> None:
     hours = read_hours(f"{soon:%H:%M}-{soon + timedelta(hours=2):%H:%M}")
     day = soon.date()
     id = shifts.add(folder.database, day.weekday(), hours, 1, day)
-    shifts.sign_up(folder.database, id, "lea", day, PARIS)
+    signups.sign_up(folder.database, id, "lea", day, PARIS)
     async with served(folder) as (address, _):
         await page.goto(f"{address}/")
         ask = page.get_by_role("button", name="Je suis là jusqu’à la fin")
@@ -94,10 +94,10 @@ def plan(folder: Folder) -> None:
     late = [shifts.add(database, day, read_hours("14:00-18:00"), 1, first) for day in (0, 2, 4)]
     later = MONDAY + 7 * DAY
     for day, id in enumerate(every):
-        shifts.sign_up(database, id, "driss", later + day * DAY, PARIS, weekly=day % 2 == 0)
-    shifts.sign_up(database, every[1], "lea", later + DAY, PARIS)
-    shifts.sign_up(database, every[2], "lea", later + 2 * DAY, PARIS, weekly=True)
-    shifts.sign_up(database, late[0], "odile", later, PARIS)
+        signups.sign_up(database, id, "driss", later + day * DAY, PARIS, weekly=day % 2 == 0)
+    signups.sign_up(database, every[1], "lea", later + DAY, PARIS)
+    signups.sign_up(database, every[2], "lea", later + 2 * DAY, PARIS, weekly=True)
+    signups.sign_up(database, late[0], "odile", later, PARIS)
     shifts.cancel(database, late[1], later + 2 * DAY)
 
 

@@ -17,7 +17,7 @@ from decroche import hotline
 from decroche.dashboard import accounts
 from decroche.dashboard.app import make_app
 from decroche.kb import schema as kb_schema
-from decroche.records import people, presence, schema, shifts
+from decroche.records import people, presence, schema, shifts, signups
 from decroche.records.events import MICRO, now
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
@@ -151,7 +151,7 @@ def running(folder: Folder) -> int:
     hours = read_hours(f"{max(at.hour - 1, 0) if at.hour else 23:02}:00-{(at.hour + 2) % 24:02}:59")
     id = shifts.add(folder.database, day.weekday(), hours, 2, TODAY - 7 * DAY)
     for agent in ("lea", "odile"):
-        shifts.sign_up(folder.database, id, agent, day, PARIS)
+        signups.sign_up(folder.database, id, agent, day, PARIS)
     return id
 
 
@@ -225,6 +225,15 @@ async def test_a_coordinator_plans_a_shift(folder: Folder) -> None:
             {"first": "2026-13-01"},
         ):
             assert "ne peut pas être créé" in await camille.post("/shifts", 422, **form | bad)
+        onward = await camille.post(
+            f"/shifts/1/set?week={NEXT}", starts="10:00", ends="11:00", wanted="1"
+        )
+        text = await camille.get(onward)
+        assert "10 h – 11 h" in text
+        assert "1 place" in text
+        for bad in ({"starts": "x"}, {"wanted": ""}):
+            form_ = {"starts": "10:00", "ends": "11:00", "wanted": "1"} | bad
+            assert "ne peut pas être créé" in await camille.post("/shifts/1/set", 422, **form_)
         late = {"first": NEXT.isoformat(), "last": NEXT.isoformat()}
         assert "ne peut pas être créé" in await camille.post("/shifts", 409, **form | late)
         await camille.post("/shifts", 409, **form | {"wanted": "0"})
@@ -250,7 +259,7 @@ async def link(one: Someone, whose: str) -> str:
 async def test_a_personal_calendar_names_nobody_else(folder: Folder) -> None:
     id = shifts.add(folder.database, 0, read_hours("09:00-12:00"), 2, TODAY)
     for agent in ("driss", "lea"):
-        shifts.sign_up(folder.database, id, agent, NEXT, PARIS, weekly=True)
+        signups.sign_up(folder.database, id, agent, NEXT, PARIS, weekly=True)
     async with served(folder, "driss", "") as (driss, outside):
         path = await link(driss, "mine")
         head, before = await feed(outside, path)
@@ -263,9 +272,9 @@ async def test_a_personal_calendar_names_nobody_else(folder: Folder) -> None:
         assert (local.date(), local.hour) == (NEXT, 9)
         assert {e["DTSTART"].astimezone(PARIS).hour for e in before} == {9}  # type: ignore[attr-defined]
 
-        shifts.withdraw(folder.database, id, "lea", NEXT, PARIS)
+        signups.withdraw(folder.database, id, "lea", NEXT, PARIS)
         assert await feed(outside, path) == (head, before)  # what others do changes nothing
-        shifts.withdraw(folder.database, id, "driss", NEXT, PARIS)
+        signups.withdraw(folder.database, id, "driss", NEXT, PARIS)
         _, after = await feed(outside, path)
         assert after[0]["UID"] == first["UID"]
         assert (first["STATUS"], after[0]["STATUS"]) == ("CONFIRMED", "CANCELLED")
@@ -283,7 +292,7 @@ async def test_a_personal_calendar_names_nobody_else(folder: Folder) -> None:
 
 async def test_the_teams_calendar_shows_aliases_and_places(folder: Folder) -> None:
     id = shifts.add(folder.database, 0, read_hours("09:00-12:00"), 3, TODAY, None, ["demarches"])
-    shifts.sign_up(folder.database, id, "lea", NEXT, PARIS)
+    signups.sign_up(folder.database, id, "lea", NEXT, PARIS)
     async with served(folder, "camille", "") as (camille, outside):
         await camille.post("/shifts/calendar/mine/renew", 403)
         _, events = await feed(outside, await link(camille, "team"))
