@@ -123,6 +123,22 @@ async def test_it_fits_and_axe_finds_nothing(
                 assert await findings(page) == [], path
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_what_a_coordinator_opens_fits(page: Page, folder: Folder, language: str) -> None:
+    plan(folder)
+    async with served(folder) as (address, _):
+        cookie = {"name": "decroche-language", "value": language, "url": address}
+        await page.context.add_cookies([cookie])  # type: ignore[list-item]
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            await page.goto(f"{address}/shifts?week={MONDAY + 7 * DAY}")
+            await page.locator("li summary").first.press("Enter")
+            await page.locator("section > details > summary").press("Enter")
+            await expect(page.locator("details[open]")).to_have_count(2)
+            assert not await is_too_wide(page)
+            assert await findings(page) == []
+
+
 async def test_signing_up_by_keyboard(page: Page, folder: Folder) -> None:
     plan(folder)
     async with served(folder) as (address, _):
