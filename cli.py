@@ -29,6 +29,7 @@ from decroche.commands import (
     queue,
     report,
     serve,
+    shift,
     trunk,
 )
 
@@ -36,7 +37,7 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError".split()
 )
 
 
@@ -99,6 +100,7 @@ COMMANDS: tuple[click.Command, ...] = (
     pbx.pbx,
     agent.agent,
     agent.account_code,
+    shift.shift,
     journal.journal,
     callback.ledger_list,
     callback.callback,

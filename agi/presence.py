@@ -1,36 +1,56 @@
-"""Agents by phone: *11 available, *12 pause, *10 away."""
+"""Agents by phone: *11 available, *12 pause, *10 away, *14 available for some minutes."""
 
 import asyncio
 
 import structlog
 
-from ..records import kinds, people
+from ..records import people
+from ..records.dialplan import FREE, FREE_KEYS
+from ..records.events import now
+from ..records.presence import KINDS, after
 from .channel import Channel
-from .flow import finish
+from .flow import ask, finish
 from .line import Line
 
 log = structlog.get_logger(__name__)
 
-KINDS = {state: kind for kind, state in kinds.PRESENCE.items()}
 JOURNAL = 3.0  # seconds that the phone waits for the journal
+PATIENCE = 6.0  # seconds for the key that says for how long
+ASKED = 2  # times
 
 
 async def declare(channel: Channel, line: Line, state: str) -> None:
     """Write down what the agent behind this phone declares, and say it back.
 
-    :raises KeyError: ``state`` is none of available, paused, away.
+    :param state: available, paused, away; free-20: available for 20 minutes; free: ask how many.
+    :raises KeyError: ``state`` is none of them.
     """
     await channel.lease(30)
     await channel.answer()
-    known = line.knows(channel.endpoint)
-    said = state if known else "failed"
-    if known:
-        event = people.declared(channel.endpoint, KINDS[state], "phone")
-        try:
-            async with asyncio.timeout(JOURNAL):
-                await line.append(event)
-        except TimeoutError:
-            log.error("presence not written in time", agent=channel.endpoint, state=state)
-            said = "failed"
+    said = "failed"
+    if line.knows(channel.endpoint) and (state := await _full(channel, line, state)):
+        said = state if await _write(channel, line, state) else said
     await channel.say(said)
     await finish(channel)
+
+
+async def _full(channel: Channel, line: Line, state: str) -> str:
+    """The state with its minutes; empty when no key said how many."""
+    for _ in range(ASKED if state == FREE else 0):
+        if minutes := FREE_KEYS.get(await ask(channel, line, FREE, PATIENCE)):
+            return f"{FREE}-{minutes}"
+    return "" if state == FREE else state
+
+
+async def _write(channel: Channel, line: Line, state: str) -> bool:
+    """Whether the declaration is in the journal, soon enough to say so."""
+    word, _, minutes = state.partition("-")
+    kind = KINDS["available" if word == FREE else state]
+    until = after(int(minutes), now()) if word == FREE else None
+    try:
+        async with asyncio.timeout(JOURNAL):
+            await line.append(people.declared(channel.endpoint, kind, "phone", until))
+    except TimeoutError:
+        log.error("presence not written in time", agent=channel.endpoint, state=state)
+        return False
+    return True

@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     """``decroche-agi call`` or ``decroche-agi presence STATE``; the line is in DECROCHE_DIR."""
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if name not in ("call", "presence"):
-        print("usage: decroche-agi call | presence available|paused|away", file=sys.stderr)
+        print("usage: decroche-agi call | presence available|paused|away|free-20", file=sys.stderr)
         return 2
     folder = Folder(Path(os.environ.get("DECROCHE_DIR", ".")).absolute())
     with ExitStack() as stack:

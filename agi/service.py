@@ -12,12 +12,14 @@ from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.numbers import seal
+from ..records.presence import is_over
 from ..records.secrets import Secrets
 from ..records.store import last_seq
 from . import flow, presence
 from .call import AgiChannel
 from .channel import Channel
 from .dialler import Dialler
+from .ends import Ends
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
 from .line import Line, Who
@@ -57,6 +59,7 @@ class Flows:
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
+        self._ends = Ends(self._over, self._is_busy, journal.submit)
         prompts = folder.prompts.absolute()
         known = (secrets().token_key, self._knows, journal.append)
         self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
@@ -88,6 +91,7 @@ class Flows:
             server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
             tasks.create_task(self._serve(server, port, ready), name="fastagi")
             tasks.create_task(self._dialler.run(), name="call-backs")
+            tasks.create_task(self._ends.run(), name="availabilities")
 
     async def _serve(self, server: FastAgi, port: int, ready: Callable[[int], None]) -> None:
         try:
@@ -116,9 +120,10 @@ class Flows:
         """Who should ring without us: (queue, agent) -> paused."""
         reader = self._journal.open_reader()
         try:
-            states = {row["name"]: row["state"] for row in views.presence(reader)}
+            rows = views.presence(reader)
         finally:
             reader.close()
+        states = {row["name"]: row["state"] for row in rows if not is_over(row, now())}
         return {
             (queue, agent): states[agent] == "paused"
             for queue, agents in people.members(self._folder.database).items()
@@ -153,12 +158,29 @@ class Flows:
         async for batch in self._journal.follow_only(after, FOLLOWED):
             for event in batch:
                 if event.kind in kinds.PRESENCE:
-                    self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
-                    self.changed.set()
+                    self._hear(event)
                 elif event.kind not in kinds.PEOPLE_KINDS:
                     self._dialler.news.set()
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
                 self._staff()
+
+    def _hear(self, event: Event) -> None:
+        """A declaration; one whose time is over already is none."""
+        if self._ends.hear(event):
+            available = event.kind == kinds.AVAILABLE and not self._ends.is_over(event.actor)
+            self.hunt.declare(event.actor, available, event.at)
+            self.changed.set()
+
+    def _over(self, agent: str) -> None:
+        """An agent's availability has had its time: no ring any more, from nobody."""
+        known = self.hunt.agent(agent)
+        if known is not None and known.available:
+            self.hunt.declare(agent, False, now())
+            self.changed.set()
+
+    def _is_busy(self, agent: str) -> bool:
+        known = self.hunt.agent(agent)
+        return known is not None and bool(known.offer or known.device_busy)
 
     async def _watch(self) -> None:
         """The applied hotline changes seldom: without calls, look once a second."""
@@ -191,7 +213,9 @@ class Flows:
         for row in rows:
             calls, last = counts.get(row["name"], (0, 0))
             idle = max(row["since"], last)
-            self.hunt.declare(row["name"], row["state"] == "available", idle, calls)
+            available = row["state"] == "available" and not is_over(row, now())
+            self.hunt.declare(row["name"], available, idle, calls)
+        self._ends.know(rows)
         self.changed.set()
 
     def _midnight(self) -> int:

@@ -3,6 +3,7 @@
 Callers and phones are played by asterisk/street.py.
 """
 
+import itertools
 import os
 import tomllib
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import tomlkit
 
 from ..hotline import load, parse
-from ..records import people
+from ..records import people, rota, shifts, signups
+from ..records.events import instant, now
 from ..records.folder import Folder, write_private
 from . import control
 from .control import LONGEST_PATH, NotRunning
@@ -106,8 +108,23 @@ def staff(folder: Folder) -> None:
             people.remove_agent(folder.database, name)
         members = [queue for queue in wanted if queue in queues] or list(queues)
         passwords[name] = people.add_agent(folder.database, name, label, members)
+    plan(folder)
     file.parent.mkdir(mode=0o700, exist_ok=True)
     write_private(file, tomlkit.dumps(passwords))
+
+
+def plan(folder: Folder) -> None:
+    """Shifts on every weekday, and who comes: places are left. Not for a line that has some."""
+    zone = load(folder.hotline).zone
+    today = instant(now()).astimezone(zone).date()
+    if shifts.read_from(folder.database).shifts:
+        return
+    names = [name for name, _, _ in AGENTS]
+    for day, hours in itertools.product(range(5), ("09:00-12:00", "14:00-18:00")):
+        id = shifts.add(folder.database, day, rota.read_hours(hours), 3, today)
+        ahead = today + (7 + (day - today.weekday()) % 7) * rota.DAY
+        for name in (names[day % len(names)], names[(day + 3) % len(names)]):
+            signups.sign_up(folder.database, id, name, ahead, zone, weekly=True)
 
 
 def phones(folder: Folder) -> dict[str, str]:

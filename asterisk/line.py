@@ -10,7 +10,7 @@ from ..hotline import load
 from ..records import ballast, messages, people, schema, secrets, views
 from ..records.check import Finding
 from ..records.check import check as in_itself
-from ..records.events import MICRO
+from ..records.events import MICRO, instant
 from ..records.folder import Folder
 from .check import check as against_asterisk
 from .control import LONGEST_PATH
@@ -95,6 +95,7 @@ def agents(folder: Folder) -> list[dict[str, str]]:
                 "label": row["label"],
                 "queues": " ".join(queues[row["name"]]),
                 "presence": row["state"],
+                "until": _clock(row["until"]),
                 "phone": "reachable" if row["reachable"] else "not registered",
                 "does": row["stage"],
             }
@@ -102,6 +103,11 @@ def agents(folder: Folder) -> list[dict[str, str]]:
         ]
     finally:
         connection.close()
+
+
+def _clock(at: int | None) -> str:
+    """The machine's local time of an instant; empty without one."""
+    return "" if at is None else f"{instant(at).astimezone():%H:%M}"
 
 
 def how_to_call(folder: Folder, demo: bool) -> list[str]:

@@ -101,7 +101,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "strategies": STRATEGIES,
         "default_queue": hotline.menu.default,
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
-        "features": dialplan.FEATURES,
+        "features": dialplan.FEATURES | dialplan.FREE_CODES,
         "messages_code": dialplan.MESSAGES,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
@@ -158,7 +158,7 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(numbers_of(plan.hotline, name)))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
+    _same("feature codes", codes, {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES})
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

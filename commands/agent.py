@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from decroche.commands.context import folder_of
+from decroche.commands.presence import presence, tie
 from decroche.commands.printing import json_option, print_lines, print_rows
 
 
@@ -41,6 +42,10 @@ def agent_list(context: click.Context, as_json: bool) -> None:
 
     empty = "no agent yet; type: decroche agent add NAME"
     print_rows(line.agents(folder_of(context)), as_json, empty)
+
+
+agent.add_command(presence)
+agent.add_command(tie)
 
 
 @agent.command("remove")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from ..records.people import PeopleError
 from ..records.schema import reader
 from . import passwords
 from .settings import CODE_SECONDS, NAME_MAX, PASSWORD_MAX, PASSWORD_MIN, SESSION_SECONDS
@@ -55,6 +56,9 @@ def m001_accounts(db: Database) -> None:
     )
 
 
+SIGNED = "INSERT INTO accounts (name, label, roles, password, added) VALUES (?, ?, ?, ?, ?)"
+
+
 class AccountError(Exception):
     """What was asked cannot be done; the text is a key of the catalogue."""
 
@@ -66,13 +70,17 @@ class Account:
     name: str
     label: str
     roles: frozenset[str]
+    agent: str = ""  # whose account this is, if it is an agent's
     session: str = ""  # hash of the session's cookie
 
 
 def prepare(path: Path) -> None:
     """Bring the dashboard's tables up to date; after the records room's own prepare."""
     with closing(sqlite3.connect(path, timeout=30)) as connection:
-        migrations.apply(Database(connection, execute_plugins=False))
+        database = Database(connection, execute_plugins=False)
+        migrations.apply(database)
+        if "agent" not in database["accounts"].columns_dict:
+            connection.execute("ALTER TABLE accounts ADD COLUMN agent TEXT")
         connection.commit()
 
 
@@ -151,8 +159,24 @@ def close_sessions(path: Path, account: str) -> int:
         ).rowcount
 
 
+def tie(path: Path, account: str, agent: str) -> None:
+    """Make an account that of an agent; another one that was theirs is so no more.
+
+    :param account: empty: the agent has none.
+    :raises PeopleError: there is no such agent, or no such account.
+    """
+    with _writing(path) as connection:
+        if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
+            raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
+        connection.execute("UPDATE accounts SET agent = NULL WHERE agent = ?", (agent,))
+        sql = "UPDATE accounts SET agent = ? WHERE name = ?"
+        if account and not connection.execute(sql, (agent, fold(account))).rowcount:
+            raise PeopleError(f"nobody has signed in as {account!r} yet; see 'account-code'")
+
+
 def account_of(row: sqlite3.Row, session: str = "") -> Account:
-    return Account(row["name"], row["label"], frozenset(row["roles"].split()), session)
+    roles = frozenset(row["roles"].split())
+    return Account(row["name"], row["label"], roles, row["agent"] or "", session)
 
 
 def check_words(label: str, password: str) -> None:
@@ -185,7 +209,7 @@ def _add(
 ) -> Account:
     row = (fold(label), label, " ".join(roles), hashed, _now())
     try:
-        connection.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(SIGNED, row)
     except sqlite3.IntegrityError:
         raise AccountError("start.taken") from None
     return Account(fold(label), label, frozenset(roles))

@@ -6,16 +6,18 @@ PAUSE in stream.py bounds how often. Instants are microseconds UTC.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import date
 from time import monotonic_ns
 
 from ..hotline import Hotline
-from ..records import callbacks, kinds, ledger, views
+from ..records import callbacks, kinds, ledger, shifts, views
 from ..records.events import MICRO, Event, instant, now
+from ..records.rota import DAY, Rota
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
 from .settings import DAY_COSTS, SLOT_MINUTES
-from .state import Day, State, agent_of, call_of, slot_of
+from .state import Agent, Day, State, agent_of, call_of, slot_of
 
 RUNG = {kinds.RANG, kinds.ANSWERED, kinds.OFFER_ENDED}  # these change what an agent does
 OWING = {kinds.ENDED, kinds.ANSWERED, kinds.KNOWN} | kinds.LEDGER_KINDS | kinds.BACK_KINDS
@@ -40,6 +42,7 @@ class Board:
         self._day = False
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
+        self._rota: tuple[date, Rota] | None = None  # of a local date
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
         at = now()
@@ -60,8 +63,8 @@ class Board:
                 self.lost = self.lost or event.at
             elif event.kind == kinds.PBX_CONNECTED:
                 self.lost = None
-            elif event.kind in kinds.PEOPLE_KINDS:
-                self._all = True
+            elif event.kind in kinds.PEOPLE_KINDS | kinds.SHIFT_KINDS:
+                self._all, self._rota = True, None
             else:
                 self._people = True
 
@@ -93,10 +96,12 @@ class Board:
 
     def due(self, at: int) -> bool:
         """Whether time alone has changed something: a rest or a day has ended, an hour struck."""
-        rests = (a.rest_until for a in self.state.agents.values() if a.group == "resting")
+        agents = self.state.agents.values()
+        ends = [a.rest_until for a in agents if a.group == "resting"]
+        ends += [a.until for a in agents if a.until is not None and a.group != "away"]
         line, before = self.state.hotline, self.state.now
         return (
-            any(until <= at for until in rests)
+            any(self.state.now < until <= at for until in ends)
             or self._trouble() != self.state.trouble
             or self.day_is_due(at)
             or line.is_open(instant(before)) != line.is_open(instant(at))
@@ -114,9 +119,17 @@ class Board:
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
-        self.state.members = members
+        self.state.members, self.state.expected = members, self._expected(at)
         self._calls.clear()
         self._all = self._people = False
+
+    def _expected(self, at: int) -> dict[str, int]:
+        """Who has a shift now; the rota is read once a day, and when it changes."""
+        zone = self.hotline().zone
+        today = instant(at).astimezone(zone).date()
+        if self._rota is None or self._rota[0] != today:
+            self._rota = (today, shifts.read(self._connection, today - DAY))
+        return self._rota[1].expected(at, zone)
 
     def _read_touched(self, at: int) -> None:
         state = self.state
@@ -129,7 +142,7 @@ class Board:
             else:
                 state.calls.pop(key, None)
         self._calls.clear()
-        if self._people or any(a.group == "resting" for a in state.agents.values()):
+        if self._people or any(_changes(a, at) for a in state.agents.values()):
             people = [agent_of(row, at) for row in views.presence(self._connection)]
             state.agents = {agent.name: agent for agent in people}
             self._people = False
@@ -152,3 +165,9 @@ class Board:
         self._day = False
         self._day_after = at + DAY_COSTS * (monotonic_ns() - counting) // 1000
         return day
+
+
+def _changes(agent: Agent, at: int) -> bool:
+    """Whether time alone may have changed what an agent is."""
+    ended = agent.until is not None and agent.until <= at and agent.group == "free"
+    return agent.group == "resting" or ended

@@ -3,8 +3,10 @@
 from aiohttp import HttpVersion11, web
 
 from ..records.events import now
+from ..records.presence import MINUTES
 from .keys import ACCOUNT, STREAM, WORDS
 from .pages import page
+from .presence_page import card_of
 from .state import LISTS
 
 
@@ -29,6 +31,8 @@ async def board(request: web.Request) -> web.Response:
         now=now() // 1000,
         level=stream.board.state.hotline.line.service_level,
         every="all" in request.query,
+        me=await card_of(request),
+        minutes=MINUTES,
     )
 
 

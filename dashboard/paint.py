@@ -72,9 +72,11 @@ class Painter:
         yield "chart", (day.slots, day.began, state.hotline), lambda: self._chart(state)
         yield "agents-online", online, lambda: paint.online(state)
         yield "agents-empty", (len(state.agents), online), lambda: paint.nobody_online(state)
+        late = [(label, self._hour(at, state)) for label, at in state.late]
+        yield "agents-expected", late, lambda: paint.expected(late)
         for agent in sorted(state.agents.values(), key=lambda agent: agent.order):
             if agent.group != "away":
-                yield self._agent(agent)
+                yield self._agent(agent, state)
 
     def _call(self, call: Call, state: State) -> Piece:
         queue, agent = state.queue_label(call.queue), state.agent_label(call.agent)
@@ -92,8 +94,13 @@ class Painter:
 
         return f"queue-{queue.name}", queue, paint
 
-    def _agent(self, agent: Agent) -> Piece:
-        return agent.id, agent, lambda: self._template.agent(agent, agent.since // 1000)
+    def _agent(self, agent: Agent, state: State) -> Piece:
+        until = self._hour(agent.until, state) if agent.until is not None else ""
+        facts, since = (agent, until), agent.since // 1000
+        return agent.id, facts, lambda: self._template.agent(agent, since, until)
+
+    def _hour(self, at: int, state: State) -> str:
+        return clock.hour(instant(at).astimezone(state.hotline.zone), self.words.language)
 
     def _chart(self, state: State) -> object:
         local = instant(state.now).astimezone(state.hotline.zone)

@@ -5,7 +5,18 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
+from . import (
+    board_page,
+    calendar,
+    figures_page,
+    ledger_page,
+    presence_page,
+    promises,
+    sheets_page,
+    shifts_page,
+    signin,
+    voicemail,
+)
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -13,6 +24,8 @@ STATIC = Path(__file__).with_name("static")
 
 PUBLIC: frozenset[str] = frozenset()  # anybody, signed in or not
 MEMBERS = frozenset({COORDINATOR, AGENT})
+COORDINATORS = frozenset({COORDINATOR})
+SHIFT, DATE = r"/shifts/{shift:[0-9]{1,9}}", r"{date:[0-9]{4}-[0-9]{2}-[0-9]{2}}"
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,6 +44,23 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, MEMBERS),
     ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, MEMBERS),
     ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
+    ("GET", "/me", presence_page.card, MEMBERS),
+    ("POST", "/me", presence_page.declare, MEMBERS),
+    ("GET", "/presence", presence_page.show, COORDINATORS),
+    (
+        "POST",
+        r"/presence/{agent:[a-z0-9][a-z0-9_-]{0,39}}",
+        presence_page.declare_for,
+        COORDINATORS,
+    ),
+    ("GET", "/shifts", shifts_page.show, MEMBERS),
+    ("POST", "/shifts", shifts_page.plan, COORDINATORS),
+    ("POST", rf"{SHIFT}/{DATE}/{{act:sign-up|withdraw}}", shifts_page.come, MEMBERS),
+    ("POST", rf"{SHIFT}/{DATE}/{{act:cancel|restore}}", shifts_page.cancel, COORDINATORS),
+    ("POST", rf"{SHIFT}/set", shifts_page.change, COORDINATORS),
+    ("POST", rf"{SHIFT}/{{act:remove|keep}}", shifts_page.remove, COORDINATORS),
+    ("POST", r"/shifts/calendar/{whose:mine|team}/{act:renew|revoke}", shifts_page.link, MEMBERS),
+    ("GET", r"/calendar/{secret:[A-Za-z0-9_-]{32}}.ics", calendar.feed, PUBLIC),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
     ("GET", "/figures", figures_page.show, MEMBERS),

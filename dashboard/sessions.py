@@ -19,7 +19,7 @@ from .accounts import Account
 from .settings import COOKIE, SECURE_COOKIE, SESSION_SECONDS
 
 LOOPBACK = ("127.0.0.1", "::1", None)  # None: a Unix socket
-SELECT = """SELECT s.id, a.name, a.label, a.roles FROM sessions s
+SELECT = """SELECT s.id, a.name, a.label, a.roles, a.agent FROM sessions s
     JOIN accounts a ON a.name = s.account WHERE s.id = ? AND s.expires > ?"""
 
 ALIVE = "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND expires > ?"

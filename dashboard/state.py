@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from ..hotline import Hotline
 from ..records.changes import Row
 from ..records.events import instant
+from ..records.presence import is_over
 from ..records.views import Figures
 from .queries import Share
 
@@ -66,6 +67,7 @@ class Agent:
     group: str
     since: int
     rest_until: int
+    until: int | None = None  # when the availability ends by itself
 
     @property
     def id(self) -> str:
@@ -133,6 +135,7 @@ class State:
     trouble: str = ""  # what the database says
     owed: int = 0  # callers in the ledger
     promised: int = 0  # call-backs that are promised
+    expected: Mapping[str, int] = field(default_factory=dict)  # by a shift: agent -> since when
 
     def queue_label(self, name: str | None) -> str:
         queue = self.hotline.queues.get(name or "")
@@ -152,6 +155,16 @@ class State:
 
     def count(self, *groups: str) -> int:
         return sum(agent.group in groups for agent in self.agents.values())
+
+    @property
+    def late(self) -> list[tuple[str, int]]:
+        """Who is expected now and away: alias, and since when."""
+        found = [
+            (agent.label, self.expected[agent.name])
+            for agent in self.agents.values()
+            if agent.group == "away" and agent.name in self.expected
+        ]
+        return sorted(found, key=lambda one: (one[1], one[0].casefold()))
 
     @property
     def online(self) -> int:
@@ -210,7 +223,7 @@ def call_of(row: Row) -> Call | None:
 def agent_of(row: Row, now: int) -> Agent:
     """A row of views.presence at an instant: a talk counts for more than a declaration."""
     group, since = _group(row, now)
-    return Agent(row["name"], row["label"], group, since, row["rest_until"])
+    return Agent(row["name"], row["label"], group, since, row["rest_until"], row["until"])
 
 
 def _group(row: Row, now: int) -> tuple[str, int]:
@@ -218,6 +231,8 @@ def _group(row: Row, now: int) -> tuple[str, int]:
         return row["stage"], row["stage_since"]
     if row["state"] != "available":
         return row["state"], row["since"]
+    if is_over(row, now):  # and not written down yet
+        return "away", row["until"]
     if not row["reachable"]:
         return "unreachable", row["since"]
     if row["rest_until"] > now:

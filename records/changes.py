@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from .events import Event
 
 Row = Mapping[str, Any]
+UNTIL = "until"  # in ``by``: nobody said so, the time of an availability was over
 
 
 class State(Protocol):

@@ -21,6 +21,10 @@ AGENTS = "agents"  # context of the agents' phones: feature codes only
 
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
+FREE = "free"  # available for so many minutes: FREE alone asks how many
+FREE_KEYS = {"1": 10, "2": 20, "4": 40, "6": 60}
+FREE_CODES = {"*14": FREE} | {f"*14{n}": f"{FREE}-{n}" for n in FREE_KEYS.values()}
+
 MESSAGES = "*13"  # what an agent's phone dials to hear messages
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its

@@ -18,6 +18,10 @@ from .schema import reader
 
 OWED = "SELECT caller FROM ledger WHERE closed IS NULL"
 PROMISED = "SELECT caller FROM callbacks WHERE ended IS NULL"
+A_DATE = "SELECT CAST(strftime('%s', min({})) AS INTEGER) * 1000000 FROM {}"
+SHIFTS = A_DATE.format("coalesce(removed, last)", "shifts")
+CANCELLED, SKIPPED = A_DATE.format("date", "shift_cancelled"), A_DATE.format("date", "signup_skips")
+SIGNED = A_DATE.format("last", "signups")
 UNDER_WAY = "SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL"
 
 
@@ -127,7 +131,13 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
     ("presence", "what each agent declared last", None, "SELECT min(since) FROM presence"),
     ("agents", "agents: name, alias", None, "SELECT min(added) FROM agents"),
     ("members", "which agent is in which queue", None, ""),
-    ("accounts", "users of the page", None, ""),
+    ("shifts", "weekly shifts, and those that are over", clocks.AGENTS, SHIFTS),
+    ("shift_cancelled", "shifts that do not take place on a date", clocks.AGENTS, CANCELLED),
+    ("signups", "who has signed up for single dates", clocks.AGENTS, SIGNED),
+    ("signups", "who comes every week", None, ""),
+    ("signup_skips", "who does not come on a date", clocks.AGENTS, SKIPPED),
+    ("feeds", "links to calendars: a digest", None, "SELECT min(created) FROM feeds"),
+    ("accounts", "users of the page, and which agent they are", None, ""),
     ("sessions", "who is signed in", None, ""),
     ("codes", "codes for a first sign-in", None, ""),
     ("sheets", "never write a person's data into one", None, ""),

@@ -15,9 +15,9 @@ DISMISSED = "call.dismissed"  # outcome: why the line itself ends the call
 FELL_BACK = "call.fellback"  # why: the flow did not finish, Asterisk's Queue() takes over
 ENDED = "call.ended"  # cause (Q.850)
 
-AVAILABLE = "agent.available"  # by
+AVAILABLE = "agent.available"  # by, until: it ends by itself then
 PAUSED = "agent.paused"  # by
-AWAY = "agent.away"  # by
+AWAY = "agent.away"  # by; until: the availability that this ends
 RESTING = "agent.resting"  # until: microseconds, UTC
 ADDED = "agent.added"
 CHANGED = "agent.changed"  # other queues or another label
@@ -41,6 +41,16 @@ BACK_KEPT = "callback.kept"  # caller: the two talk
 BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
 BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
 BACK_CANCELLED = "callback.cancelled"  # caller, reason
+
+SHIFT_ADDED = "shift.added"  # shift
+SHIFT_CHANGED = "shift.changed"  # shift: other hours, or another number of people
+SHIFT_REMOVED = "shift.removed"  # shift, date: from then on
+SHIFT_CANCELLED = "shift.cancelled"  # shift, date
+SHIFT_RESTORED = "shift.restored"  # shift, date
+SIGNED_UP = "shift.joined"  # shift, date, weekly: from then on, every week
+WITHDRAWN = "shift.withdrawn"  # shift, date, weekly
+FEED_RENEWED = "feed.renewed"  # of the actor; of the team without one
+FEED_REVOKED = "feed.revoked"
 
 LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
@@ -75,6 +85,7 @@ MISSED = frozenset(  # reached nobody yet
     set(OUTCOMES) - {"answered", "closed"}
 )
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
+SHIFT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("shift."))
 MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
 DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")

@@ -135,20 +135,29 @@ def remove_agent(path: Path, name: str) -> None:
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
 
 
-def declared(agent: str, kind: str, by: str) -> Event:
-    """An agent's declaration: one of kinds.PRESENCE, made now. ``by``: where, as "phone"."""
+def declared(agent: str, kind: str, by: str, until: int | None = None) -> Event:
+    """An agent's declaration: one of kinds.PRESENCE, made now. ``by``: where, as "phone".
+
+    :param until: when an availability ends by itself, microseconds UTC.
+    """
     at = now()
-    return Event(id=f"{agent}:{at}:{kind}", at=at, kind=kind, actor=agent, body={"by": by})
+    if until is None:
+        return Event(id=f"{agent}:{at}:{kind}", at=at, kind=kind, actor=agent, body={"by": by})
+    # In the id, too: where only that is left, it is not known again without its end.
+    key, body = f"{agent}:{at}:{kind}:{until}", {"by": by, "until": until}
+    return Event(id=key, at=at, kind=kind, actor=agent, body=body)
 
 
-def declare(path: Path, kind: str, agents: Sequence[str], by: str) -> None:
-    """Write down what agents declare; durable when this returns.
+def declare(
+    path: Path, kind: str, agents: Sequence[str], by: str, until: int | None = None
+) -> None:
+    """Write down what agents declare; durable when this returns. As :func:`declared`.
 
     :raises sqlite3.OperationalError: the database stays locked or is full.
     """
     store = Store(path)
     try:
-        store.append([declared(agent, kind, by) for agent in agents])
+        store.append([declared(agent, kind, by, until) for agent in agents])
     finally:
         store.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
-from .changes import Change, Changes, Row, State, busy
+from .changes import UNTIL, Change, Changes, Row, State, busy
 from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
@@ -318,12 +318,18 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
 
 
 def _declared(state: State, event: Event) -> Changes:
+    """An end that was meant for another availability than the present one changes nothing."""
+    until = event.body.get("until")
     values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at}
     row = state.row("presence", event.actor)
     if row is None:
         values["stage_since"] = event.at  # a new agent is idle from now on
-    elif row["state"] == values["state"]:
+    elif event.body.get("by") == UNTIL and row["until"] != until:
         return []
+    values["until"] = int(until) if until and event.kind == kinds.AVAILABLE else None
+    if row is not None and row["state"] == values["state"]:
+        same = row["until"] == values["until"]
+        return [] if same else [Change("presence", event.actor, {"until": values["until"]})]
     return [Change("presence", event.actor, values | {"rest_until": 0})]
 
 

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from . import clocks, days, erasures, kinds
+from . import clocks, days, erasures, kinds, shifts
+from .changes import UNTIL
 from .clocks import before
 from .events import MICRO, Event, instant, now
 from .rebuild import Progress, recompute, silent
@@ -27,6 +28,8 @@ from .redact import redact
 from .store import Store
 
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
+# It may have come too late, for what was declared before: that stays, too.
+AN_END = f"""(kind = '{kinds.AWAY}' AND instr(body, '"by":"{UNTIL}"'))"""
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
 
 # Whose token may go. A call that still counts as an attempt goes with its caller's entry, so that
@@ -124,6 +127,8 @@ def _carry_out(store: Store, at: int, zone: ZoneInfo, forgotten: Path | None) ->
     yield Done("calls", "calls that are figures only", clocks.CALLS, count)
     count = _agents(connection, before(at, clocks.AGENTS))
     yield Done("agents", "facts about single agents", clocks.AGENTS, count)
+    count = shifts.purge(connection, before(at, clocks.AGENTS))
+    yield Done("shifts", "shifts that are over, and who had signed up", clocks.AGENTS, count)
     count = _audit(connection, before(at, clocks.AUDIT))
     yield Done("audit", "facts about the machine", clocks.AUDIT, count)
 
@@ -190,8 +195,13 @@ def _agents(connection: sqlite3.Connection, limit: int) -> int:
     declared = f"""DELETE FROM journal WHERE kind GLOB 'agent.*' AND at <= :before
         AND (actor NOT IN (SELECT name FROM agents) OR seq NOT IN (
             SELECT max(seq) FROM journal WHERE kind IN {DECLARED} GROUP BY actor
+            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {DECLARED} AND NOT {AN_END}
+                GROUP BY actor
             UNION ALL SELECT max(seq) FROM journal WHERE kind IN {HEARD} GROUP BY actor))"""
-    return sum(connection.execute(sql, values).rowcount for sql in (answers, rings, declared))
+    planned = """DELETE FROM journal WHERE at <= :before
+        AND (kind GLOB 'shift.*' OR kind GLOB 'feed.*')"""
+    acts = (answers, rings, declared, planned)
+    return sum(connection.execute(sql, values).rowcount for sql in acts)
 
 
 def _audit(connection: sqlite3.Connection, limit: int) -> int:

@@ -62,7 +62,8 @@ PROJECTIONS = {
             stage TEXT NOT NULL DEFAULT 'idle',   -- idle, ringing, talking
             stage_since INTEGER NOT NULL,
             call TEXT,
-            rest_until INTEGER NOT NULL DEFAULT 0
+            rest_until INTEGER NOT NULL DEFAULT 0,
+            until INTEGER                -- when an availability ends by itself
         ) STRICT, WITHOUT ROWID""",
     "ledger": """
         CREATE TABLE ledger (
@@ -219,6 +220,63 @@ def m008_days(db: Database) -> None:
     if "gave_up" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
     make_projections(db.conn)
+
+
+@migrations()
+def m011_shifts(db: Database) -> None:
+    """Shifts and who signs up for them: people, not projections. Dates are local, ISO 8601."""
+    if "until" not in db["presence"].columns_dict:
+        db.execute("ALTER TABLE presence ADD COLUMN until INTEGER")
+    db.execute(
+        """CREATE TABLE shifts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: feeds name it
+            day INTEGER NOT NULL,        -- 0: Monday
+            starts TEXT NOT NULL,        -- local wall time, "09:00"
+            ends TEXT NOT NULL,          -- not after starts: on the next day
+            queues TEXT NOT NULL,        -- separated by spaces; empty: any
+            wanted INTEGER NOT NULL,     -- people
+            first TEXT NOT NULL,
+            last TEXT,                   -- NULL: without end
+            removed TEXT,                -- from this date on there is none
+            added INTEGER NOT NULL,
+            changed INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE shift_cancelled (
+            shift INTEGER NOT NULL REFERENCES shifts (id) ON DELETE CASCADE,
+            date TEXT NOT NULL,
+            changed INTEGER NOT NULL,
+            PRIMARY KEY (shift, date)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE signups (
+            shift INTEGER NOT NULL REFERENCES shifts (id) ON DELETE CASCADE,
+            agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
+            first TEXT NOT NULL,
+            last TEXT,                   -- first: this date alone; NULL: every week
+            changed INTEGER NOT NULL,
+            PRIMARY KEY (shift, agent, first)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX signups_last ON signups (last)")  # past ones are the most
+    db.execute(
+        """CREATE TABLE signup_skips (
+            shift INTEGER NOT NULL REFERENCES shifts (id) ON DELETE CASCADE,
+            agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
+            date TEXT NOT NULL,          -- not on this date
+            changed INTEGER NOT NULL,
+            PRIMARY KEY (shift, agent, date)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE feeds (
+            hash TEXT PRIMARY KEY,       -- SHA-256 of the secret in the link
+            agent TEXT REFERENCES agents (name) ON DELETE CASCADE,  -- NULL: the team's
+            created INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )
 
 
 def names() -> list[str]:

@@ -23,7 +23,7 @@ max_wait = 8
 """
 INNER = [
     "s", "h", "i", "t", "T", "a", "o", "after", "over", "queue", "closed", "toolong", "callers",
-    "agents", "demarches", "ana", "bob", "trunk-street", "1", "112", "*1", "*14", "**11",
+    "agents", "demarches", "ana", "bob", "trunk-street", "1", "112", "*1", "*1430", "**11",
     "0612345678", "+33612345678", "0900000001", "09000000001", "%2a11%2a",
 ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_an_agents_phone_reaches_nothing_but_feature_codes(line: LiveLine) -> No
 
 
 def test_a_trunk_reaches_nothing_but_its_numbers(line: LiveLine) -> None:
-    for number in ("*11", "*12", "*10", "*13", *INNER):
+    for number in ("*11", "*12", "*10", "*13", "*14", "*1420", *INNER):
         with RawCall(line.ports["sip"], number.encode()) as call:
             assert call.status == 404, number
     assert line.arrivals() == []

@@ -22,6 +22,11 @@ COMPOSED = {
     "ledger.gave_up.": 4,
     "ledger.reason.": 3,
     "ledger.parts.": 3,
+    "me.state.": 3,
+    "me.be.": 3,
+    "me.call.": 2,
+    "shifts.days.": 7,
+    "shifts.problem.": 8,
     "figures.kind.": 4,
     "figures.now.": 4,
     "figures.earlier.": 4,
@@ -159,13 +164,14 @@ def test_it_puts_an_agent_in_one_group() -> None:
         "stage": "idle",
         "stage_since": 20,
         "rest_until": 0,
+        "until": None,
     }
     cases: dict[str, dict[str, object]] = {
         "free": {},
         "resting": {"rest_until": 200},
         "unreachable": {"reachable": 0},
         "paused": {"state": "paused", "reachable": 0},
-        "away": {"state": "away"},
+        "away": {"until": 50},
         "talking": {"state": "away", "stage": "talking"},
         "ringing": {"stage": "ringing", "rest_until": 200},
     }

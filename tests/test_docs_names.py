@@ -227,6 +227,14 @@ def test_every_feature_code_is_documented() -> None:
         assert f"| `{code}` |" in page("agent.md")
 
 
+def test_every_code_for_some_minutes_is_documented() -> None:
+    table = section(page("dialplan.md"), "## Feature codes")
+    for code in dialplan.FREE_CODES:
+        assert f"| `{code}` |" in table
+        assert f"`{code}`" in page("agent.md")
+        assert f"`{code}`" in page("shifts.md")
+
+
 def test_every_user_event_is_documented() -> None:
     table = section(page("dialplan.md"), "### User events and notes")
     told = dict(zip(rows(table), rows(table, 1), strict=True))

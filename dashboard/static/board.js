@@ -53,6 +53,7 @@ function apply({ now, set, gone = [], full }) {
     for (const one of document.querySelectorAll("[data-in]")) if (!kept.has(one.id)) remove(one.id);
   }
   count();
+  document.dispatchEvent(new CustomEvent("board", { detail: [...kept, ...gone] }));
 }
 
 function say(text) {

@@ -1,7 +1,9 @@
 // Durations on the page, counted from one instant of the server by one timer.
 
 const HARD = "\u00a0";
-let ahead = 0; // milliseconds that the server's clock is ahead of this one's
+let ahead_ = 0; // milliseconds that the server's clock is ahead of this one's
+
+export const ahead = () => ahead_;
 
 export function duration(seconds) {
   const s = Math.max(0, Math.floor(seconds));
@@ -12,7 +14,7 @@ export function duration(seconds) {
 }
 
 export function count(root = document) {
-  const now = Date.now() + ahead;
+  const now = Date.now() + ahead_;
   for (const time of root.querySelectorAll("time[data-since]")) {
     const text = duration(now / 1000 - Math.floor(time.dataset.since / 1000));
     if (time.textContent !== text) time.textContent = text;
@@ -20,7 +22,7 @@ export function count(root = document) {
 }
 
 export function setClock(serverNow) {
-  ahead = serverNow - Date.now();
+  ahead_ = serverNow - Date.now();
 }
 
 export function startClock(serverNow) {
