@@ -18,6 +18,7 @@ from decroche.commands import (
     agent,
     backup,
     callback,
+    doctor,
     drill,
     journal,
     kb,
@@ -99,6 +100,7 @@ COMMANDS: tuple[click.Command, ...] = (
     privacy.privacy,
     backup.backup,
     backup.restore,
+    doctor.doctor,
     drill.drill,
     kb.kb,
 )
