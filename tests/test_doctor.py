@@ -236,7 +236,7 @@ def test_a_trunk_that_is_down(line: LiveLine) -> None:
     secrets = line.folder.secrets
     text = secrets.read_text("utf-8")
     document = tomlkit.parse(text)
-    document["trunks"]["provider"] = "a password"  # type: ignore[index]
+    document["trunks"]["provider"] = "a password"
     secrets.write_text(tomlkit.dumps(document), "utf-8")
     try:
         with changed(line, "[menu]", TRUNK.format(port=9)):
