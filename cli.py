@@ -28,6 +28,7 @@ from decroche.commands import (
     privacy,
     report,
     serve,
+    simulate,
 )
 
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
@@ -104,6 +105,7 @@ COMMANDS: tuple[click.Command, ...] = (
     backup.restore,
     doctor.doctor,
     drill.drill,
+    simulate.simulate,
     kb.kb,
 )
 for command in COMMANDS:
