@@ -29,6 +29,7 @@ from decroche.commands import (
     report,
     serve,
     simulate,
+    status,
 )
 
 # Errors whose text says what is wrong and what to do, by name: importing them would cost time.
@@ -91,6 +92,7 @@ COMMANDS: tuple[click.Command, ...] = (
     line.apply,
     serve.up,
     serve.serve,
+    status.status,
     pbx.pbx,
     menu.menu,
     agent.agent,
