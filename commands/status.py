@@ -129,7 +129,7 @@ def _numbers(found: Overview, zone: tzinfo) -> Iterator[str]:
     yield _row(
         "today",
         f"{today.arrived} calls: {today.answered} answered, {today.abandoned} gave up, "
-        f"{today.unanswered} reached nobody, {today.closed} while closed",
+        f"{today.unanswered} reached nobody, {today.closed} closed",
     )
     yield _row(
         "owed",
@@ -141,7 +141,7 @@ def _numbers(found: Overview, zone: tzinfo) -> Iterator[str]:
 
 
 def _row(head: str, text: str) -> str:
-    return f"  {head:<16}{text}".rstrip()
+    return f"  {head:<15}{text}".rstrip()
 
 
 def _when(at: int | None, now: int, zone: tzinfo) -> str:

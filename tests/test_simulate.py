@@ -237,7 +237,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if not path.name.endswith("-shm")  # a reader of the database makes one
+        if not path.name.endswith(("-shm", "-wal"))  # a reader of the database makes them
     }
 
 
