@@ -31,6 +31,7 @@ MANY = 200  # callers above which this machine may be what they wait for
 STEP = 0.1  # seconds between two looks at the line
 END = 5.0  # seconds for the last event to be written
 WORDS = 2.5  # a second, of a sentence
+COMING = 0.9  # of the progress: while callers come; the rest: until the last one is served
 AFTER = 4  # mean talks and patiences that the end may take
 Progress = Callable[[float, float, str], None]
 
@@ -125,6 +126,7 @@ class Simulation:
             if over and (self._is_empty(calls) or at > self._wish.seconds + rest):
                 break
             time.sleep(STEP)
+        self._tell(1, 1, "the last call has ended")
         self._line.hang_up()
         until(
             lambda: not self._line.alive() and not self._open_calls(), END, "the last call to end"
@@ -155,7 +157,9 @@ class Simulation:
         wait = sum(row["stage"] in ("waiting", "ringing") for row in calls)
         come = self._wish.callers - len(self._to_come)
         text = f"{come} have called, {wait} wait, {talk} talk"
-        self._tell(min(at, self._wish.seconds), self._wish.seconds, text)
+        ended = 1 - len(calls) / max(1, come) if at >= self._wish.seconds else 0.0
+        share = COMING * min(1.0, at / self._wish.seconds) + (1 - COMING) * ended
+        self._tell(min(share, 0.99), 1, text)
 
     def _result(self, seconds: float, interrupted: bool) -> Result:
         database, at = self._line.folder.database, now()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -176,7 +177,7 @@ def test_a_clock_that_is_off(line: LiveLine, tmp_path: Path) -> None:
     set_clock(clock, 3600)
     module = [sys.executable, "-m", "decroche.asterisk.drill_clock", str(clock)]
     found = broken(line, *module)
-    assert "differ by 3600 s" in found["clock"]
+    assert re.search("differ by (3599|3600|3601) s", found["clock"])
     set_clock(clock, -3600)
     assert "in the future" in broken(line, *module)["clock"]
 
