@@ -116,7 +116,7 @@ def backup(case: Case) -> Iterator[Finding]:
     yield wrong(
         text,
         "If this disk fails, all that is known is lost: who is owed a call, sheets, people.",
-        "decroche backup, and copy the file to another machine (nightly: docs/first-hour.md)",
+        'decroche backup, and copy the file to another machine (docs/first-hour.md, "Backup")',
     )
 
 

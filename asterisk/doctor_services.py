@@ -8,6 +8,7 @@ from . import processes
 from .doctor_case import UP, Case, Check, Finding, Unseen, good, look, wrong
 
 ANSWER = 3.0  # seconds that a service has for one question
+SILENCE = b"\0"  # no answer in time; no service begins with it
 # What Asterisk would send (FastAGI), for a flow that ends at once; see agi/service.py.
 HELLO = b"agi_network_script: doctor\n\n"
 GET = "GET /login HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -18,6 +19,9 @@ NAMES = ("pbx", "flows", "recorder", "dashboard")
 
 def flows(case: Case) -> Iterator[Finding]:
     port = case.network.agi
+    if stranger := _stranger(case, port):
+        yield _taken(port, "agi", stranger)
+        return
     said = _exchange("127.0.0.1", port, HELLO)
     if said is None:
         yield wrong(
@@ -25,12 +29,10 @@ def flows(case: Case) -> Iterator[Finding]:
             "No menu, no opening message, no call-backs: Asterisk's own queue rings for everybody.",
             "decroche serve flows (with systemd: systemctl restart decroche-flows)",
         )
-    elif said and said != FROZEN or not said and not _is_ours(case, port):
-        yield _stranger(port, "agi")
-    elif said == FROZEN and (pid := processes.has_port("tcp", port)) and not _is_ours(case, port):
-        yield _stranger(port, "agi", pid)
-    elif said == FROZEN:
-        yield _frozen("the flows", port, "Each caller waits 3 s, then Asterisk's own queue rings.")
+    elif said == SILENCE:
+        yield _frozen("flows", port, "Each caller waits 3 s, then Asterisk's own queue rings.")
+    elif said:  # ours ends the session without a word
+        yield _taken(port, "agi", None)
     else:
         yield good(f"the flows answer on port {port}")
 
@@ -71,6 +73,9 @@ def recorder(case: Case) -> Iterator[Finding]:
 
 def page(case: Case) -> Iterator[Finding]:
     host, port = case.network.page_bind, case.network.page
+    if stranger := _stranger(case, port):
+        yield _taken(port, "page", stranger)
+        return
     here = "127.0.0.1" if host == "0.0.0.0" else host
     said = _exchange(here, port, GET.format(host=host).encode("ascii"))
     if said is None:
@@ -79,40 +84,34 @@ def page(case: Case) -> Iterator[Finding]:
             "Callers notice nothing; volunteers see no board.",
             "decroche serve dashboard (with systemd: systemctl restart decroche-dashboard)",
         )
-    elif not _is_ours(case, port):
-        yield _stranger(port, "page", processes.has_port("tcp", port))
     elif not said.startswith(b"HTTP/1"):
-        yield _frozen("the page", port, "Callers notice nothing; volunteers see no board.")
+        yield _frozen("page", port, "Callers notice nothing; volunteers see no board.")
     else:
         yield good(f"the page answers on port {port}")
 
 
-FROZEN = b"\0nothing"  # no answer in time; Asterisk's protocols never say this
-
-
 def _exchange(host: str, port: int, hello: bytes) -> bytes | None:
-    """The beginning of what a service says; None when nobody listens, FROZEN when it is silent."""
+    """The beginning of what a service says; None when nobody listens, SILENCE when it is silent."""
     try:
         with socket.create_connection((host, port), ANSWER) as connection:
             connection.settimeout(ANSWER)
             connection.sendall(hello)
             return connection.recv(256)
     except TimeoutError:
-        return FROZEN
+        return SILENCE
     except ConnectionResetError:
         return b""
     except OSError:
         return None
 
 
-def _is_ours(case: Case, port: int) -> bool:
-    """Whether the program that listens has this line's database open, as far as can be seen."""
+def _stranger(case: Case, port: int) -> int | None:
+    """The process that listens and has not this line's database open; as far as can be seen."""
     pid = processes.has_port("tcp", port)
-    return pid is None or pid in processes.holders(case.folder.database)
+    return None if pid in (None, *processes.holders(case.folder.database)) else pid
 
 
-def _stranger(port: int, key: str, pid: int | None = None) -> Finding:
-    pid = pid or processes.has_port("tcp", port)
+def _taken(port: int, key: str, pid: int | None) -> Finding:
     who = f"{processes.name_of(pid)} (process {pid})" if pid else "another program"
     return wrong(
         f"the port {port} is taken: {who} has it, and is no service of this line",
@@ -126,7 +125,7 @@ def _frozen(who: str, port: int, means: str) -> Finding:
     pid = processes.has_port("tcp", port)
     number = f" (process {pid})" if pid else ""
     remedy = f"kill -CONT {pid}, or start it again" if pid else "start it again"
-    return wrong(f"{who} do not answer on port {port}{number}", means, remedy)
+    return wrong(f"the service {who!r} does not answer on port {port}{number}", means, remedy)
 
 
 def _sessions(case: Case) -> list[str]:

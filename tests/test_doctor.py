@@ -334,9 +334,9 @@ def test_services_that_stand_still(line: LiveLine) -> None:
     line.signal(signal.SIGSTOP)
     try:
         found = broken(line)
-        assert "do not answer" in found["flows"]
+        assert "does not answer" in found["flows"]
         assert "stands still" in found["recorder"]
-        assert "do not answer" in found["page"]
+        assert "does not answer" in found["page"]
     finally:
         line.signal(signal.SIGCONT)
 
