@@ -12,6 +12,7 @@ SILENCE = b"\0"  # no answer in time; no service begins with it
 # What Asterisk would send (FastAGI), for a flow that ends at once; see agi/service.py.
 HELLO = b"agi_network_script: doctor\n\n"
 GET = "GET /login HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
 SYSTEMD = Path("/run/systemd/system")  # there where systemd is what runs the machine
 NAMES = ("pbx", "flows", "recorder", "dashboard")
@@ -76,6 +77,12 @@ def page(case: Case) -> Iterator[Finding]:
     if stranger := _stranger(case, port):
         yield _taken(port, "page", stranger)
         return
+    if host not in LOOPBACK:
+        yield look(
+            f"the page listens on {host}, over plain http",
+            "Callers notice nothing; volunteers' passwords travel in clear.",
+            'page_bind = "127.0.0.1", and a TLS proxy before it: docs/first-hour.md',
+        )
     here = "127.0.0.1" if host == "0.0.0.0" else host
     said = _exchange(here, port, GET.format(host=host).encode("ascii"))
     if said is None:

@@ -89,6 +89,15 @@ def test_what_is_kept_too_long(bare: Folder) -> None:
     assert (finding.state, finding.remedy.startswith("decroche purge")) == ("wrong", True)
 
 
+def test_a_page_for_everybody_over_plain_http(bare: Folder) -> None:
+    text = bare.hotline.read_text("utf-8")
+    bare.hotline.write_text(
+        text.replace("# [network]", '[network]\npage_bind = "0.0.0.0"'), "utf-8"
+    )
+    states = {finding.state: finding.what for finding in named(bare, None, "page")}
+    assert "plain http" in states["look"]
+
+
 def test_no_backup_of_an_old_line(bare: Folder) -> None:
     store = Store(bare.database)
     store.append([Event(id="a", at=now() - 9 * 86_400 * MICRO, kind=kinds.GAP)])
