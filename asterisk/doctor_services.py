@@ -74,15 +74,15 @@ def recorder(case: Case) -> Iterator[Finding]:
 
 def page(case: Case) -> Iterator[Finding]:
     host, port = case.network.page_bind, case.network.page
-    if stranger := _stranger(case, port):
-        yield _taken(port, "page", stranger)
-        return
     if host not in LOOPBACK:
         yield look(
             f"the page listens on {host}, over plain http",
             "Callers notice nothing; volunteers' passwords travel in clear.",
             'page_bind = "127.0.0.1", and a TLS proxy before it: docs/first-hour.md',
         )
+    if stranger := _stranger(case, port):
+        yield _taken(port, "page", stranger)
+        return
     here = "127.0.0.1" if host == "0.0.0.0" else host
     said = _exchange(here, port, GET.format(host=host).encode("ascii"))
     if said is None:
