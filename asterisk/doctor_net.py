@@ -13,6 +13,7 @@ from ..hotline import Network, Trunk
 from ..records import dialplan
 from . import processes
 from .doctor_case import DOWN, UP, Case, Check, Finding, Unseen, good, look, wrong
+from .ports import taken_ports
 
 ANY = ("0.0.0.0", "::")
 SETTLE = 3.0  # seconds that a registration may still need
@@ -123,12 +124,14 @@ def _resolve(host: str) -> Address | None:
 def ports(case: Case) -> Iterator[Finding]:
     """Asterisk boots without a port that another program has, and nobody can reach it."""
     network = case.network
-    taken = []
+    try:
+        if not processes.is_of_this_machine(network.bind):
+            raise Unseen("its address is not of this machine")
+    except OSError as error:
+        raise Unseen("its address is not known") from error
+    taken = taken_ports(network) if case.asterisk == DOWN else []
     if case.asterisk == UP and "decroche.udp" not in case.ask("pjsip show transports"):
         taken.append(("sip", "udp", network.sip))
-    for key, kind, port in (("sip", "udp", network.sip), ("ami", "tcp", network.ami)):
-        if case.asterisk == DOWN and processes.listened_to(kind, port):
-            taken.append((key, kind, port))
     if case.asterisk == UP and not _speaks_ami(network.ami):
         taken.append(("ami", "tcp", network.ami))
     for key, kind, port in taken:

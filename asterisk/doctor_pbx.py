@@ -73,7 +73,8 @@ def runs(case: Case) -> Iterator[Finding]:
         )
     else:
         version = case.version.split("+")[0].removeprefix("Asterisk ")
-        if int(re.match(r"\d*", version)[0] or OLDEST) < OLDEST:  # type: ignore[index]
+        major = re.search(r"\d+", version)
+        if major and int(major[0]) < OLDEST:
             yield _too_old(version, "the process that runs")
         elif case.release and not version.startswith(case.release.version):
             yield look(
