@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..records.events import now
 from ..records.folder import Folder
 from . import doctor_disk, doctor_line, doctor_net, doctor_pbx, doctor_services
-from .doctor_case import UNKNOWN, WRONG, Case, Check, Finding, Unseen
+from .doctor_case import SKIPPED, UNKNOWN, WRONG, Case, Check, Finding, Unseen
 from .line import LineError
 from .release import Release
 
@@ -69,7 +69,7 @@ def _within(check: Check, case: Case, seconds: float) -> list[Finding]:
             for finding in check(case):
                 found.append(finding)
         except Unseen as reason:
-            found.append(Finding(UNKNOWN, f"not looked at: {reason}"))
+            found.append(Finding(SKIPPED, f"not looked at: {reason}"))
         except Exception as error:  # the edge of one check: the others go on
             found.append(
                 Finding(UNKNOWN, f"could not be looked at: {type(error).__name__}: {error}")

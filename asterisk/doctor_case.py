@@ -5,7 +5,7 @@ nobody, knows no other one, and may raise: asterisk/doctor.py says so and goes o
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,9 @@ from . import control
 from .control import NotRunning
 from .release import Release
 
-GOOD, LOOK, WRONG, UNKNOWN = "good", "look", "wrong", "unknown"
+GOOD, LOOK, WRONG = "good", "look", "wrong"
+UNKNOWN, SKIPPED = "unknown", "skipped"
+SHOWN = 5  # names in a sentence
 ANSWER = 3.0  # seconds that Asterisk has for one question
 UP, FROZEN, DOWN = "up", "frozen", "down"
 
@@ -29,7 +31,8 @@ class Unseen(Exception):
 class Finding:
     """One thing that was looked at.
 
-    ``state``: good, look (worth knowing), wrong, or unknown (it could not be looked at).
+    ``state``: good, look (worth knowing), wrong, unknown (it could not be looked at), or skipped
+    (there is nothing to look at, and another finding says why).
     ``means``: what it means for callers. ``remedy``: what to do, a command where there is one.
     """
 
@@ -52,6 +55,11 @@ def look(what: str, means: str, remedy: str) -> Finding:
 
 def wrong(what: str, means: str, remedy: str) -> Finding:
     return Finding(WRONG, what, means, remedy)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: the first ones."""
+    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
 
 
 class Case:

@@ -8,10 +8,9 @@ from ..records import kinds, people
 from ..records.schema import reader
 from ..records.secrets import SecretsError
 from .apply import plan
-from .doctor_case import Case, Check, Finding, Unseen, good, look, wrong
+from .doctor_case import Case, Check, Finding, Unseen, good, listed, look, wrong
 from .render import RenderError
 
-SHOWN = 5  # names in a sentence
 EVER_SEEN = f"""SELECT DISTINCT actor FROM journal WHERE kind = '{kinds.REACHABLE}'"""
 
 
@@ -92,10 +91,9 @@ def phones(case: Case) -> Iterator[Finding]:
         seen = {row["actor"] for row in connection.execute(EVER_SEEN)}
     never = [name for name in agents if name not in seen]
     if never:
-        names = ", ".join(never[:SHOWN]) + (" ..." if len(never) > SHOWN else "")
         state = wrong if len(never) == len(agents) else look
         yield state(
-            f"{len(never)} of {len(agents)} agents have never registered a phone: {names}",
+            f"{len(never)} of {len(agents)} agents have never registered a phone: {listed(never)}",
             "Their phones cannot ring.",
             "check user, password and server in the phone (docs/agent.md); the password is "
             "shown only once: 'decroche agent remove NAME' and 'agent add NAME' make another",

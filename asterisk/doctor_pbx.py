@@ -14,7 +14,7 @@ from ..records.events import MICRO
 from ..records.schema import reader
 from . import prompts
 from .check import arrivals
-from .doctor_case import DOWN, FROZEN, Case, Check, Finding, Unseen, good, look, wrong
+from .doctor_case import DOWN, FROZEN, Case, Check, Finding, Unseen, good, listed, look, wrong
 from .modules import MODULES, missing
 from .release import MACHINES_PROGRAM, OLDEST, version_of
 
@@ -116,7 +116,7 @@ def sentences(case: Case) -> Iterator[Finding]:
     silent += [name for name in texts if name not in silent and _is_empty(case, name)]
     if silent:
         yield wrong(
-            f"no sound for {len(silent)} of {len(texts)} sentences: {', '.join(silent)}",
+            f"no sound for {len(silent)} of {len(texts)} sentences: {listed(silent)}",
             "Callers hear nothing where it should be.",
             "decroche apply, which makes drafts of what is missing",
         )
@@ -239,7 +239,7 @@ def is_unsynchronised() -> bool:
     room = ctypes.create_string_buffer(512)  # struct timex, all zeros: change nothing
     if ctypes.CDLL(None).adjtimex(room) < 0:
         return False
-    status = struct.unpack_from("@iqqqqi", room.raw)[5]
+    status = struct.unpack_from("@illlli", room.raw)[5]
     return bool(status & UNSYNCHRONISED)
 
 

@@ -12,8 +12,8 @@ from decroche.commands.printing import Progress, json_option, on_a_terminal, pri
 if TYPE_CHECKING:
     from decroche.asterisk.doctor import Told
 
-HEADS = {"good": "ok", "look": "LOOK", "wrong": "WRONG", "unknown": "?"}
-COLOURS = {"good": "green", "look": "yellow", "wrong": "red", "unknown": "yellow"}
+HEADS = {"good": "ok", "look": "LOOK", "wrong": "WRONG", "unknown": "?", "skipped": "-"}
+COLOURS = {"good": "green", "look": "yellow", "wrong": "red", "unknown": "yellow", "skipped": None}
 
 
 @click.command()
@@ -36,7 +36,7 @@ def doctor(context: click.Context, everything: bool, as_json: bool) -> None:
         print_rows([one.as_row() for one in told], True, "")
     else:
         for one in told:
-            if everything or one.finding.state != "good":
+            if everything or one.finding.state not in ("good", "skipped"):
                 _print(one)
         click.echo(_sum(told))
     if not room.is_well(told):
@@ -63,4 +63,6 @@ def _sum(told: list[Told]) -> str:
         parts.append(f"{counts['look']} worth a look")
     if counts["unknown"]:
         parts.append(f"{counts['unknown']} could not be looked at")
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} with nothing to look at")
     return ", ".join(parts)

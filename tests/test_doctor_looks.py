@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from decroche.asterisk import doctor, doctor_net, processes
+from decroche.asterisk import doctor, doctor_net, doctor_pbx, processes
 from decroche.asterisk.doctor_case import Case, Finding, Unseen, good, wrong
 from decroche.asterisk.release import Release
 from decroche.cli import main
@@ -87,6 +87,20 @@ def test_what_is_kept_too_long(bare: Folder) -> None:
     log.write_text(f"{int(time.time()) - 60 * 86_400}|NONE|NONE|NONE|QUEUESTART|\n", "utf-8")
     (finding,) = named(bare, None, "clocks of privacy")
     assert (finding.state, finding.remedy.startswith("decroche purge")) == ("wrong", True)
+
+
+@pytest.mark.parametrize(("kept", "state"), [(True, "good"), (False, "look")])
+def test_a_clock_that_nobody_keeps_right(
+    bare: Folder, monkeypatch: pytest.MonkeyPatch, kept: bool, state: str
+) -> None:
+    monkeypatch.setattr(doctor_pbx, "is_unsynchronised", lambda: not kept)
+    (finding,) = named(bare, None, "clock")
+    assert finding.state == state
+
+
+def test_the_kernel_says_whether_its_clock_is_kept_right() -> None:
+    """As timedatectl would; whatever it says here, it is one of the two."""
+    assert doctor_pbx.is_unsynchronised() in (True, False)
 
 
 def test_a_page_for_everybody_over_plain_http(bare: Folder) -> None:
@@ -198,7 +212,7 @@ def test_one_check_that_fails_ends_no_other(bare: Folder, monkeypatch: pytest.Mo
         ("a", "good"),
         ("a", "unknown"),
         ("b", "unknown"),
-        ("c", "unknown"),
+        ("c", "skipped"),
         ("d", "wrong"),
     ]
     assert steps == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
@@ -210,7 +224,7 @@ def test_it_prints_what_it_means_and_what_to_type(bare: Folder) -> None:
     assert "WRONG  agents: there is no agent" in done.stdout
     assert "       Every caller hears that nobody is there." in done.stdout
     assert "       To do: decroche agent add NAME" in done.stdout
-    assert "ok " not in done.stdout
+    assert "\nok " not in done.stdout
     done = CliRunner().invoke(main, ["--dir", str(bare.root), "doctor", "--all"])
     assert "ok     rights" in done.stdout
 
