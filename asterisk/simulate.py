@@ -22,7 +22,8 @@ from ..records.schema import reader
 from ..records.secrets import load as load_secrets
 from ..records.signals import as_interrupt
 from ..records.tokens import number_of, token
-from .drill_line import until
+from .control import NotRunning
+from .drill_line import DrillError, until
 from .release import Release
 from .simulate_line import SimulationLine
 from .simulate_people import Caller, Cast, Wish, cast, memberships
@@ -47,12 +48,18 @@ class Result:
     met: Met
     interrupted: bool
 
+    @property
+    def lost(self) -> int:
+        """Calls that never arrived; some may be on their way when it was interrupted."""
+        return self.called - self.report.totals.arrived
+
     def as_json(self) -> dict[str, object]:
         totals = self.report.totals
         queues = {part.key: asdict(part.totals) for part in self.report.by_queue if part.key}
         return {
             "wish": asdict(self.wish),
             "called": self.called,
+            "lost": self.lost,
             "seconds": round(self.seconds, 1),
             "interrupted": self.interrupted,
             "service_level_seconds": self.report.service_level,
@@ -106,6 +113,8 @@ class Simulation:
         interrupted = False
         try:
             self._play()
+        except (NotRunning, TimeoutError) as error:
+            raise DrillError(f"too many calls for this machine, it seems: {error}") from error
         except KeyboardInterrupt:
             interrupted = True
             self._tell(1, 1, "interrupted")

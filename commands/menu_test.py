@@ -68,6 +68,9 @@ def menu_test(
         state = "open" if hotline.is_open(instant) else "closed"
         local = instant.astimezone(hotline.zone)
         click.echo(f"It is {local:%A %d %B %Y, %H:%M} on the line: {state}.")
+        if state == "closed" and (opens := hotline.next_change(instant)):
+            when = f"{opens.astimezone(hotline.zone):%F %H:%M}"
+            click.echo(f'To hear the open line: --at "{when}"', err=True)
     caller = "" if withheld else number
     found = rehearse(hotline, folder.prompts, press, tell, at=instant, number=caller, fate=fate)
     if as_json:

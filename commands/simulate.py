@@ -67,7 +67,8 @@ def simulate(context: click.Context, /, as_json: bool, **wish: float | str) -> N
 
     On a private copy of the line, with an Asterisk of its own; your line is not touched. Takes
     hotline.toml as it is written, applied or not, and the sentences that there are; the line
-    counts as open. In real time. Ctrl-C ends it and prints what was met until then.
+    counts as open. In real time. Ctrl-C ends it and prints what was met until then. Exit code 1
+    when a call did not arrive: then this machine, or the line, is not up to it.
     Example: decroche simulate --callers 50 --agents 10 --minutes 5
     """
     from decroche.asterisk import simulate as room
@@ -80,7 +81,13 @@ def simulate(context: click.Context, /, as_json: bool, **wish: float | str) -> N
     found = room.run(folder_of(context), release_here(), asked, Progress("simulation"))
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
-        return
+    else:
+        _print(found)
+    if found.lost and not found.interrupted:
+        raise click.exceptions.Exit(1)
+
+
+def _print(found: Result) -> None:
     print_lines(_summary(found))
     rows = [_row(part.label or part.key, part.totals) for part in found.report.by_queue]
     if len(rows) > 1:
@@ -100,8 +107,8 @@ def _summary(found: Result) -> Iterator[str]:
         yield _share(outcome, count, totals.arrived)
     if totals.under_way:
         yield _share("still on the line", totals.under_way, totals.arrived)
-    if lost := found.called - totals.arrived:
-        yield _share("did not arrive", lost, found.called)
+    if found.lost:
+        yield _share("did not arrive", found.lost, found.called)
     yield ""
     median, p90 = _seconds(totals.wait_median), _seconds(totals.wait_p90)
     yield f"wait               median {median}, nine of ten within {p90}, longest {met.longest} s"

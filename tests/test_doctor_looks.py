@@ -1,5 +1,6 @@
 """What the doctor looks at, on lines that nobody has started, and by value."""
 
+import ctypes
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from decroche.asterisk import doctor, doctor_net, doctor_pbx, processes
+from decroche.asterisk import doctor, doctor_disk, doctor_net, doctor_pbx, processes
 from decroche.asterisk.doctor_case import Case, Finding, Unseen, good, wrong
 from decroche.asterisk.release import Release
 from decroche.cli import main
@@ -99,8 +100,22 @@ def test_a_clock_that_nobody_keeps_right(
 
 
 def test_the_kernel_says_whether_its_clock_is_kept_right() -> None:
-    """As timedatectl would; whatever it says here, it is one of the two."""
-    assert doctor_pbx.is_unsynchronised() in (True, False)
+    """Compared with the same word, found by another description of the structure."""
+
+    class Timex(ctypes.Structure):
+        _fields_ = (
+            ("modes", ctypes.c_uint),
+            ("offset", ctypes.c_long),
+            ("freq", ctypes.c_long),
+            ("maxerror", ctypes.c_long),
+            ("esterror", ctypes.c_long),
+            ("status", ctypes.c_int),
+            ("rest", ctypes.c_byte * 256),
+        )
+
+    found = Timex()
+    assert ctypes.CDLL(None).adjtimex(ctypes.byref(found)) >= 0
+    assert doctor_pbx.is_unsynchronised() == bool(found.status & 0x40)
 
 
 def test_a_page_for_everybody_over_plain_http(bare: Folder) -> None:
@@ -110,6 +125,24 @@ def test_a_page_for_everybody_over_plain_http(bare: Folder) -> None:
     )
     states = {finding.state: finding.what for finding in named(bare, None, "page")}
     assert "plain http" in states["look"]
+
+
+def test_files_of_another_user(bare: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore by root: the services run as somebody else."""
+    monkeypatch.setattr(doctor_disk, "_service_user", lambda case: 65534)
+    found = named(bare, None, "rights")
+    assert f"chown nobody: {bare.database}" in [finding.remedy for finding in found]
+
+
+def test_a_disk_without_room(bare: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.statvfs(bare.root)
+    for free, names, state in ((1 << 20, 1, "wrong"), (1 << 30, 1, "good"), (1 << 30, 0, "wrong")):
+        fields = list(real)
+        fields[1], fields[4] = 1, free  # f_frsize, f_bavail
+        fields[5], fields[7] = 1000, 500 * names  # f_files, f_favail
+        monkeypatch.setattr(os, "statvfs", lambda path, f=fields: os.statvfs_result(f))
+        (finding,) = named(bare, None, "disk")
+        assert finding.state == state
 
 
 def test_no_backup_of_an_old_line(bare: Folder) -> None:
