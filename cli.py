@@ -19,6 +19,7 @@ from decroche.commands import (
     backup,
     callback,
     config,
+    doctor,
     drill,
     journal,
     kb,
@@ -30,6 +31,8 @@ from decroche.commands import (
     report,
     serve,
     shift,
+    simulate,
+    status,
     trunk,
 )
 
@@ -97,6 +100,7 @@ COMMANDS: tuple[click.Command, ...] = (
     queue.queue,
     menu.menu,
     trunk.trunk,
+    status.status,
     pbx.pbx,
     agent.agent,
     agent.account_code,
@@ -109,7 +113,9 @@ COMMANDS: tuple[click.Command, ...] = (
     privacy.privacy,
     backup.backup,
     backup.restore,
+    doctor.doctor,
     drill.drill,
+    simulate.simulate,
     kb.kb,
     config.completion,
 )

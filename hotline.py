@@ -65,6 +65,7 @@ class Network(_Table, frozen=True):
     """Addresses and ports; ``bind`` is where SIP and RTP listen, all else is loopback."""
 
     bind: Host = "127.0.0.1"
+    external_address: Host | None = None  # behind a router: what the internet sees
     sip: Port = 5060
     rtp_first: Port = 10000
     rtp_last: Port = 10999

@@ -83,6 +83,7 @@ class Flows:
             "presence": self._declare,
             "callback": self._dialler.take,
             "messages": self._listen,
+            "doctor": self._answer_the_doctor,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -149,6 +150,9 @@ class Flows:
 
     async def _listen(self, channel: AgiChannel) -> None:
         await listen(channel, self._line)
+
+    async def _answer_the_doctor(self, channel: AgiChannel) -> None:
+        """No call: `decroche doctor` asks whether this service answers (doctor_services.py)."""
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)

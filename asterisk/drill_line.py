@@ -18,7 +18,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -90,14 +90,18 @@ class DrillLine:
         self._release = release
         self._passwords: dict[str, str] = {}
 
-    def __enter__(self) -> "DrillLine":
+    def __enter__(self) -> Self:
         try:
             self._make()
             self.pbx.start()
             self.street.start()
             for part in SERVICES:
                 self.serve(part)
-            until(lambda: len(self._registered()) == len(AGENTS), START, "the phones to register")
+            until(
+                lambda: len(self._registered()) == len(self._passwords),
+                START,
+                "the phones to register",
+            )
         except BaseException:
             self.end()
             raise
@@ -292,4 +296,4 @@ class DrillLine:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
             rows = connection.execute("SELECT key FROM astdb WHERE key GLOB '/registrar/*'")
             keys = [str(row[0]) for row in rows]
-        return {name for name in AGENTS for key in keys if f"/{name};@" in key}
+        return {name for name in self._passwords for key in keys if f"/{name};@" in key}

@@ -13,11 +13,16 @@ def taken(network: Network) -> list[str]:
 
     Asterisk itself would boot without them, and nobody could reach it.
     """
+    return [_sentence(key, port) for key, _, port in taken_ports(network)]
+
+
+def taken_ports(network: Network) -> list[tuple[str, str, int]]:
+    """The same as (key of [network], "udp" or "tcp", port)."""
     found = []
     if not _udp_is_free(network.sip, network.bind):
-        found.append(_sentence("sip", network.sip))
+        found.append(("sip", "udp", network.sip))
     if not _tcp_is_free(network.ami):
-        found.append(_sentence("ami", network.ami))
+        found.append(("ami", "tcp", network.ami))
     return found
 
 

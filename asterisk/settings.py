@@ -165,5 +165,5 @@ def _reload(changed: list[str], old: Files, new: Files, ask: Callable[[str], str
 
 
 def _transport(pjsip: str) -> str:
-    found = re.search(r"^bind = (.*)$", pjsip, re.MULTILINE)
-    return found[1] if found else ""
+    """Where SIP is taken, and what others are told of that."""
+    return "\n".join(re.findall(r"^(?:bind|external_\w+|local_net) = .*$", pjsip, re.MULTILINE))

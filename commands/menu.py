@@ -7,6 +7,7 @@ import json
 import click
 
 from decroche.commands.context import line_of
+from decroche.commands.menu_test import menu_test
 from decroche.commands.printing import json_option, print_lines, print_rows
 
 
@@ -57,3 +58,6 @@ def menu_set(context: click.Context, words: tuple[str, ...], label: str, remove:
     if remove:
         return print_lines(room.remove_key(folder, words[0]))
     print_lines(room.set_key(folder, words[0], words[1] if len(words) > 1 else "", label))
+
+
+menu.add_command(menu_test)

@@ -12,7 +12,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from .store import last_seq
 
 FORMAT = 1
 MANIFEST, DATABASE, HOTLINE, SOUNDS = "manifest.json", "decroche.db", "hotline.toml", "sounds/"
+LAST = "last-backup.json"  # in the line's folder
 Progress = Callable[[int, int], None]
 
 
@@ -82,7 +83,31 @@ def backup(
     if keys:
         write_private(keys_beside(file), folder.secrets.read_text("utf-8"))
     sync(file.parent)
+    _remember(folder, file)
     return manifest
+
+
+class Last(msgspec.Struct, frozen=True):
+    """The newest backup that is known of: when (microseconds UTC), and where it was put."""
+
+    at: int
+    file: str
+
+
+def _remember(folder: Folder, file: Path) -> None:
+    """So that one can tell later, wherever the file was taken."""
+    last = Last(now(), str(file.absolute()))
+    write_private(folder.root / LAST, msgspec.json.encode(last).decode())
+
+
+def last(folder: Folder) -> Last | None:
+    """The newest backup: the last that was made, or a file among the backups."""
+    found = []
+    with suppress(OSError, msgspec.DecodeError):
+        found.append(msgspec.json.decode((folder.root / LAST).read_bytes(), type=Last))
+    for path in folder.backups.glob("*.tar.gz"):
+        found.append(Last(path.stat().st_mtime_ns // 1000, str(path)))
+    return max(found, key=lambda one: one.at, default=None)
 
 
 def keys_beside(file: Path) -> Path:

@@ -1,6 +1,8 @@
 """One journal event, and instants."""
 
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,11 +48,19 @@ def now() -> int:
 _BEGAN = time.time_ns() // 1000 - time.monotonic_ns() // 1000
 
 
+def _monotonic() -> int:
+    return _BEGAN + time.monotonic_ns() // 1000
+
+
+# A rehearsal (agi/rehearsal.py) brings a clock of its own for what it runs.
+STEADY: ContextVar[Callable[[], int]] = ContextVar("steady", default=_monotonic)
+
+
 def steady() -> int:
     """The present instant by a clock that never leaps while this process runs: for how long
     somebody waits or rests. It may differ from :func:`now` once the machine's clock was set.
     """
-    return _BEGAN + time.monotonic_ns() // 1000
+    return STEADY.get()()
 
 
 def instant(at: int) -> datetime:

@@ -77,7 +77,8 @@ def test_the_wheel_tells_its_version(installed: Path, tmp_path: Path) -> None:
 def test_the_wheel_has_every_module_and_what_it_reads(installed: Path, room: str) -> None:
     here, there = ROOT / room, installed / "decroche" / room
     assert files(here, "*.py") <= files(there)
-    for name in ("templates", "street_templates", "drill_templates", "static", "locale"):
+    asterisk = ("templates", "street_templates", "drill_templates", "simulate_templates")
+    for name in (*asterisk, "static", "locale"):
         assert files(here / name) <= files(there / name), f"{room}/{name}"
 
 
