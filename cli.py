@@ -24,6 +24,7 @@ from decroche.commands import (
     line,
     pbx,
     privacy,
+    prompt,
     report,
     serve,
 )
@@ -32,7 +33,7 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError SoundError".split()
 )
 
 
@@ -89,6 +90,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serve.up,
     serve.serve,
     pbx.pbx,
+    prompt.prompt,
     agent.agent,
     agent.account_code,
     journal.journal,

@@ -22,6 +22,7 @@ AGENTS = "agents"  # context of the agents' phones: feature codes only
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
 MESSAGES = "*13"  # what an agent's phone dials to hear messages
+RECORD = "*15"  # and a sentence's number: to record it
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.

@@ -22,7 +22,7 @@ def release(tmp_path: Path) -> Release:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
 
 
 def drafted(folder: Path, release: Release) -> dict[str, str]:
@@ -74,9 +74,10 @@ def test_a_draft_takes_the_place_of_a_fallback(tmp_path: Path, release: Release)
     folder = tmp_path / "pbx"
     prepare(release, folder, TEXTS, "fr")
     (tmp_path / "bin").mkdir()
+    noise = 'for word; do case $word in /*) (printf RIFF; yes ~~ | head -c 64000) >"$word";; esac;'
     for program in ("espeak-ng", "sox"):  # a voice: makes every file that it is told of
         script = tmp_path / "bin" / program
-        script.write_text('#!/bin/sh\nfor word; do case $word in /*) : >"$word" ;; esac; done\n')
+        script.write_text(f"#!/bin/sh\n{noise} done\n")
         script.chmod(0o755)
     for _ in range(2):
         assert prepare(release, folder, TEXTS, "fr") == []
