@@ -299,7 +299,8 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _trunk_problems(hotline)
     yield from _hours_problems(hotline)
     yield from _callback_problems(hotline, seen)
-    prompts = prompt_numbers()
+    catalogue = [name for name in _catalogue(hotline.line.language) if name not in PATTERNS]
+    prompts = dict.fromkeys([*catalogue, *prompt_numbers()])
     for prompt in hotline.prompts:
         if prompt not in prompts:
             yield ("prompts", prompt), f"no such prompt; expected one of: {', '.join(prompts)}"

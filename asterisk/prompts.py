@@ -91,11 +91,6 @@ def prepare(
     return poor
 
 
-def missing(folder: Path, names: Iterable[str]) -> list[str]:
-    """Sentences for which there is no sound file at all."""
-    return [name for name in names if not recordings.files(folder, name)]
-
-
 def _is_made(folder: Path, name: str, mark: str) -> bool:
     """Whether nothing is to be done: it is recorded, or the draft of this very text."""
     with alone(folder):
@@ -115,14 +110,14 @@ def _place(folder: Path, name: str, made: Iterable[Path], mark: str) -> None:
         noted, marks = recordings.notes(folder), recordings.drafts(folder)
         if recordings.recorded_files(folder, name, noted, marks):
             return
-        recordings.write_drafts(folder, marks | {name: mark})
-        names = set()
-        for path in made:
-            path.replace(folder / f"{name}{path.suffix}")
-            names.add(f"{name}{path.suffix}")
-        for path in recordings.files(folder, name):
-            if path.name not in names:
-                path.unlink()  # a fallback from before
+        with recordings.drafting(folder, name, mark):
+            names = set()
+            for path in made:
+                path.replace(folder / f"{name}{path.suffix}")
+                names.add(f"{name}{path.suffix}")
+            for path in recordings.files(folder, name):
+                if path.name not in names:
+                    path.unlink()  # a fallback from before
 
 
 def _draft(

@@ -28,6 +28,7 @@ FORMATS = ("alaw", "sln16")  # what we make: narrow and wide band
 ANY = ("alaw", "sln16", "wav", "wav16", "g722", "ulaw", "gsm", "sln")  # what Asterisk plays
 NOTES, DRAFTS, NOTE, SAVED = "recordings.json", "drafts.json", "note.json", "saved"
 NEXT, BEFORE = ".next-", ".before-"
+BEGUN = ""  # the mark of a draft that is just being put into its place
 LOOKS, PAUSE = 100, 0.1  # at a folder that somebody changes, and seconds between two
 STALE = 3600  # seconds after which a take that nobody kept is deleted
 TAKE = ".take-"
@@ -80,6 +81,19 @@ def write_drafts(folder: Path, marks: dict[str, str]) -> None:
     _write(folder / DRAFTS, marks)
 
 
+@contextmanager
+def drafting(folder: Path, name: str, mark: str) -> Iterator[None]:
+    """While a draft is put into its place, by whoever is :func:`alone`: if that is broken off, its
+    files are known for ours, and are made again.
+    """
+    noted = notes(folder)
+    if noted.pop(name, None) is not None:  # whose files somebody has deleted
+        _write(folder / NOTES, noted)
+    write_drafts(folder, drafts(folder) | {name: BEGUN})
+    yield
+    write_drafts(folder, drafts(folder) | {name: mark})
+
+
 def files(folder: Path, name: str) -> list[Path]:
     """The sound files of a sentence."""
     paths = (folder / f"{name}.{kind}" for kind in ANY)
@@ -92,6 +106,8 @@ def recorded_files(
     """Those that somebody recorded or put there: not our drafts, which are made again."""
     if name in noted or name not in made:
         return files(folder, name)
+    if made[name] == BEGUN:
+        return []
     kind, _, _ = made[name].rpartition(" fallback")
     ours = (kind,) if kind else FORMATS
     return [path for path in files(folder, name) if path.suffix[1:] not in ours]
