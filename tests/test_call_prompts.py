@@ -307,6 +307,8 @@ def test_a_command_rings_an_agents_phone(line: LiveLine) -> None:
     told: list[str] = []
     assert phoned.ring(line.folder, line.pbx, "ana", "wait", told.append) is None
     assert told == ["ana's phone rings; what to do is said there"]
+    (phones, *_) = line.processes
+    assert 'From: "Decroche"' in phones.messages("received", "INVITE")[-1].text
 
     def keep(said: str) -> None:
         until(lambda: list(line.folder.prompts.glob(".take-*/wait.wav16")), 15, "a take")
@@ -322,7 +324,7 @@ def test_a_command_rings_an_agents_phone(line: LiveLine) -> None:
     with pytest.raises(SoundError, match="cannot be reached"):
         phoned.ring(line.folder, line.pbx, "eve", "wait", told.append)
     with pytest.raises(SoundError, match="no agent"):
-        phoned.ring(line.folder, line.pbx, "ana extension s@callers", "wait", told.append)
+        phoned.ring(line.folder, line.pbx, "ana&PJSIP/bob", "wait", told.append)
 
 
 def test_a_missing_sound_is_never_silence(line: LiveLine) -> None:
