@@ -1,7 +1,6 @@
 """Sentences and the menu with real calls: recorded by phone, heard by the next caller."""
 
 import json
-import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from .conftest import Open
 from .ears import Ears, middle
 from .live import DID, LiveLine, until
 from .rawsip import RawCall
-from .test_prompt_import import spoken
+from .voices import spoken, voice
 
 pytestmark = pytest.mark.pbx
 
@@ -104,14 +103,6 @@ def last(line: LiveLine) -> dict[str, object]:
 
 def in_queue(line: LiveLine, queue: str) -> None:
     until(lambda: line.calls() and last(line)["queue"] == queue, 10, f"the caller to be in {queue}")
-
-
-def voice(seconds: float, pitch: int) -> bytes:
-    """A tone as A-law, of a pitch of its own."""
-    nearest = sorted((value, code) for code, value in enumerate(ALAW))
-    levels = [8000 * math.sin(2 * math.pi * pitch * at / 8000) for at in range(8000)]
-    second = bytes(min(nearest, key=lambda pair: abs(pair[0] - level))[1] for level in levels)
-    return second * int(seconds)
 
 
 # The menu for people who fear menus.

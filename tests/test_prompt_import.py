@@ -1,10 +1,7 @@
 """Recordings from files: of any kind and rate, from hostile hands; all of a folder or none."""
 
 import json
-import math
 import os
-import struct
-import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from decroche.records.folder import Folder
 from decroche.records.recordings import SoundError
 
 from .live import query
+from .voices import spoken
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -44,24 +42,6 @@ def run(drafted: Folder) -> Callable[..., Result]:
         return CliRunner().invoke(main, arguments, prog_name="decroche")
 
     return command
-
-
-def spoken(
-    path: Path, seconds: float = 1.0, rate: int = 44_100, channels: int = 2, peak: float = 0.3
-) -> Path:
-    """A voice (a tone that swells) between two silences, as a recorder makes it."""
-    quiet = [0] * rate
-    loud = [
-        round(32767 * peak * math.sin(at / rate * 2513) * math.sin(at / rate * 9) ** 2)
-        for at in range(round(seconds * rate))
-    ]
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(channels)
-        sound.setsampwidth(2)
-        sound.setframerate(rate)
-        for sample in (*quiet, *loud, *quiet):
-            sound.writeframesraw(struct.pack("<h", sample) * channels)
-    return path
 
 
 def converted(release: Release, source: Path, target: Path) -> Path:
