@@ -5,12 +5,13 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from decroche.asterisk import heard, prompts
 from decroche.asterisk.heard import Problem
 from decroche.asterisk.release import Release
-from decroche.hotline import Hotline, parse
+from decroche.hotline import Hotline, Line, parse
 from decroche.records import recordings
 from decroche.records.folder import Folder
 from decroche.records.recordings import Recording
@@ -150,3 +151,21 @@ def test_the_list_says_what_is_heard(sounds: Path) -> None:
     assert [one.number for one in found.values()] == sorted(
         one.number or 0 for one in found.values()
     )
+
+
+def test_a_slow_menu_is_spoken_slowly_and_english_is_spoken_too(
+    release: Release, master: Folder, tmp_path: Path
+) -> None:
+    menu = msgspec.structs.replace(LINE.menu, style="slow")
+    slow = msgspec.structs.replace(LINE, menu=menu)
+    english = msgspec.structs.replace(slow, line=Line(name="Trial", language="en"))
+    plain = {one.name: one.seconds or 0 for one in heard.sentences(master.prompts, LINE)}
+    for line in (slow, english):
+        folder = Folder(tmp_path / line.line.language)
+        assert prompts.refresh(release, folder, line) == []
+        assert check(folder.prompts, line) == []
+    seconds = {
+        one.name: one.seconds or 0 for one in heard.sentences(Folder(tmp_path / "fr").prompts, slow)
+    }
+    assert all(seconds[name] > plain[name] for name in plain)
+    assert seconds["menu"] > plain["menu"] + seconds["menu-first"] + seconds["menu-again"] + 3

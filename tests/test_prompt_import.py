@@ -238,3 +238,10 @@ def test_other_words_are_written_and_the_recording_is_heard(
     assert run("say", "away", "--default").exit_code == 0
     assert run("say", "away", "x" * 2001).exit_code == 1
     assert "Vous êtes absent" in run("say", "52").output
+
+
+def test_it_says_what_to_dial(run: Callable[..., Result]) -> None:
+    assert "dial *1510 and listen" in run("record", "greeting").output
+    assert "dial *1598 and listen" in run("record", "choice-8").output  # of a menu to come
+    assert run("record", "nobody-knows").exit_code == 1
+    assert "no agent 'eve'" in run("record", "greeting", "--agent", "eve").output
