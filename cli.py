@@ -27,6 +27,7 @@ from decroche.commands import (
     menu,
     pbx,
     privacy,
+    prompt,
     queue,
     report,
     serve,
@@ -40,7 +41,8 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError "
+    "SoundError".split()
 )
 
 
@@ -102,6 +104,7 @@ COMMANDS: tuple[click.Command, ...] = (
     trunk.trunk,
     status.status,
     pbx.pbx,
+    prompt.prompt,
     agent.agent,
     agent.account_code,
     shift.shift,

@@ -37,6 +37,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 RESERVED = ("trunk-", "queue-")  # prefixes of names that we give inside Asterisk
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PATTERNS = ("choice", "choice-callback")  # texts that only compose the menu
+PIECES = ("menu-first", "menu-again", "menu-last")  # said with the choices
+KEY_NAMES = {"*": "star", "#": "hash"}  # in the name of a choice's sentence: choice-star
+AGAIN, HUMAN = "*", "0"  # keys of every menu, unless a choice has them: once more; no menu
 PERIOD = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24:00))")
 
 
@@ -124,6 +127,7 @@ class Menu(_Table, frozen=True):
     choices: list[Choice] = []
     repeat: Annotated[int, Meta(ge=1, le=5)] = 2  # times that the menu is said
     patience: Annotated[float, Meta(ge=1, le=20)] = 5  # seconds of silence per time
+    style: Literal["plain", "slow"] = "plain"  # "slow": spoken slowly, with pauses
 
 
 class Queue(_Table, frozen=True):
@@ -307,7 +311,8 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _trunk_problems(hotline)
     yield from _hours_problems(hotline)
     yield from _callback_problems(hotline, seen)
-    prompts = [name for name in _catalogue(hotline.line.language) if name not in PATTERNS]
+    catalogue = [name for name in _catalogue(hotline.line.language) if name not in PATTERNS]
+    prompts = dict.fromkeys([*catalogue, *prompt_numbers()])
     for prompt in hotline.prompts:
         if prompt not in prompts:
             yield ("prompts", prompt), f"no such prompt; expected one of: {', '.join(prompts)}"
@@ -445,26 +450,64 @@ def _path(line: str) -> tuple[str, ...]:
 def prompt_texts(hotline: Hotline) -> dict[str, str]:
     """Every sentence that the line says: name of the prompt -> text.
 
-    The menu is composed from its choices (PATTERNS); a text of ``[prompts]`` wins. A
-    prompt whose text is empty is left out, and one that belongs to a table that is not there.
+    "menu" is the whole menu, after the pieces of which it is put together (:func:`menu_pieces`);
+    a text of ``[prompts]`` wins, and has no pieces. A prompt whose text is empty is left out, and
+    one that belongs to a table that is not there.
     """
     texts = _catalogue(hotline.line.language)
-    patterns = {name: texts.pop(name) for name in PATTERNS}
-    keys = _prompts()[hotline.line.language]["keys"]
-    choices = [
-        patterns["choice"].format(label=choice.label, key=keys.get(choice.key, choice.key))
-        for choice in hotline.menu.choices
-    ]
-    if hotline.callbacks and (key := hotline.callbacks.menu):
-        choices.append(patterns["choice-callback"].format(key=keys.get(key, key)))
-    texts["menu"] = " ".join([*choices, texts["menu"]])
     texts["greeting"] = texts["greeting"].format(name=hotline.line.name)
-    texts |= hotline.prompts
+    pieces = menu_pieces(hotline)
+    whole = hotline.prompts.get("menu", " ".join(pieces.values())) if _keys_of(hotline) else ""
+    composed = {"menu", *PATTERNS, *PIECES}
+    texts = {name: text for name, text in texts.items() if name not in composed}
+    texts |= {name: text for name, text in hotline.prompts.items() if name in texts}
+    texts |= pieces | {"menu": whole}
     tables = {"callback-": hotline.callbacks, "voicemail-": hotline.voicemail}
     unused = tuple(beginning for beginning, table in tables.items() if table is None)
     return {
         name: text for name, text in texts.items() if text.strip() and not name.startswith(unused)
     }
+
+
+def menu_pieces(hotline: Hotline) -> dict[str, str]:
+    """The sentences of the menu in their order, one for each key; none when there is no menu,
+    or when ``[prompts]`` words it as a whole.
+    """
+    keys = _keys_of(hotline)
+    if not keys or "menu" in hotline.prompts:
+        return {}
+    texts = _catalogue(hotline.line.language)
+    first, again, last = ({name: texts[name]} for name in PIECES)
+    slow = hotline.menu.style == "slow"
+    pieces = (first if slow else {}) | keys
+    pieces |= again if slow and not {choice_name(AGAIN), choice_name(HUMAN)} & keys.keys() else {}
+    pieces |= last
+    pieces |= {name: text for name, text in hotline.prompts.items() if name in pieces}
+    return {name: text for name, text in pieces.items() if text.strip()}
+
+
+def _keys_of(hotline: Hotline) -> dict[str, str]:
+    """What is said for each key of the menu: name of the sentence -> text."""
+    texts, names = _catalogue(hotline.line.language), _prompts()[hotline.line.language]["keys"]
+    said = {
+        choice_name(one.key): texts["choice"].format(
+            label=one.label, key=names.get(one.key, one.key)
+        )
+        for one in hotline.menu.choices
+    }
+    if hotline.callbacks and (key := hotline.callbacks.menu):
+        said[choice_name(key)] = texts["choice-callback"].format(key=names.get(key, key))
+    return said
+
+
+def choice_name(key: str) -> str:
+    """The sentence of a key of the menu: choice-1, choice-star."""
+    return f"choice-{KEY_NAMES.get(key, key)}"
+
+
+def prompt_numbers() -> dict[str, int]:
+    """Every sentence that can be worded and recorded -> its number, two digits, for good."""
+    return dict(_prompts()["numbers"])
 
 
 @cache

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from ..records import dialplan
 from ..records.events import now
+from ..records.fallback import core_sound
 from .channel import HungUp
 from .wire import Reply, quote
+
+log = structlog.get_logger(__name__)
 
 QUICK = 5.0  # seconds for a command that Asterisk carries out at once
 SPEECH = 180.0  # seconds for a sentence at most
@@ -88,14 +93,24 @@ class AgiChannel:
         await self._quick("ANSWER")
 
     async def say(self, prompt: str, keys: str = "") -> str:
-        sound = quote(str(self._prompts / prompt))
-        reply = await self._speech(f"STREAM FILE {sound} {quote(keys)}")
+        reply = await self._speech(f"STREAM FILE {self._sound(prompt)} {quote(keys)}")
+        if reply.result == "-1":  # there is no such file
+            log.error("a sentence has no sound", prompt=prompt)
+            reply = await self._speech(f"STREAM FILE {core_sound(prompt)} {quote(keys)}")
         return _key(reply)
 
     async def ask(self, prompt: str, patience: float) -> str:
-        sound, milliseconds = quote(str(self._prompts / prompt)), int(patience * 1000)
-        reply = await self._speech(f"GET DATA {sound} {milliseconds} 1")
-        return reply.result if reply.result in set("0123456789*#") else ""
+        milliseconds = int(patience * 1000)
+        reply = await self._speech(f"GET DATA {self._sound(prompt)} {milliseconds} 1")
+        if reply.result == "-1":  # there is no such file
+            log.error("a sentence has no sound", prompt=prompt)
+            reply = await self._speech(f"GET DATA {core_sound(prompt)} {milliseconds} 1")
+        if not reply.result and reply.data != "timeout":
+            return "#"  # it ends the data: nothing is left of it
+        return reply.result if reply.result in set("0123456789*") else ""
+
+    def _sound(self, prompt: str) -> str:
+        return quote(str(self._prompts / prompt))
 
     async def music(self, on: bool) -> None:
         await self._quick(f"SET MUSIC {'ON' if on else 'OFF'}")
@@ -111,7 +126,8 @@ class AgiChannel:
 
     async def record(self, path: Path, longest: int, silence: int) -> None:
         file = quote(str(path.with_suffix("")))
-        command = f'RECORD FILE {file} wav "#" {longest * 1000} BEEP s={silence}'
+        kind = path.suffix.removeprefix(".")
+        command = f'RECORD FILE {file} {kind} "#" {longest * 1000} BEEP s={silence}'
         await self._wire.command(command, longest + SPEECH)
 
     async def play(self, path: Path, keys: str) -> str:

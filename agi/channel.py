@@ -76,7 +76,8 @@ class Channel(Protocol):
         ...
 
     async def record(self, path: Path, longest: int, silence: int) -> None:
-        """Record the caller into ``path`` (WAV): until #, a silence, or ``longest`` seconds.
+        """Record the caller into ``path``: until #, a silence, or ``longest`` seconds. Its ending
+        is the kind: ``.wav`` 8 kHz, ``.wav16`` 16 kHz.
 
         Who hangs up ends it, too: :class:`HungUp`, and the file is there.
         """

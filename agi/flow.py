@@ -7,12 +7,14 @@ the caller to the dialplan, which puts them into Asterisk's own queue.
 
 from collections.abc import Awaitable, Callable
 
+from ..hotline import AGAIN, HUMAN
 from ..records import dialplan, kinds
 from ..records.events import now
 from .channel import Channel
 from .line import Line, Who
 
 BACK = "1"  # what a caller presses to be called back, wherever that is offered
+FORGIVEN = 3  # keys that mean nothing, or ask for the menu once more, until a human answers
 MARGIN = 4  # seconds that a lease outlives what it is for
 Seek = Callable[[Channel, Line, str, Who], Awaitable[None]]
 # Promises a call-back (promise.py): queue, since; False when it could not be written down.
@@ -60,7 +62,7 @@ async def closed(
 
 async def greet(channel: Channel, line: Line) -> str:
     """Say who we are; the key of a caller who knows the menu already, or nothing."""
-    keys = "".join(choice.key for choice in line.hotline.menu.choices) + line.back_key
+    keys = "".join(choice.key for choice in line.hotline.menu.choices) + line.back_key + HUMAN
     for prompt in ("greeting", "information"):
         if key := await speak(channel, line, prompt, keys):
             return key
@@ -82,20 +84,37 @@ async def ask(channel: Channel, line: Line, prompt: str, patience: float) -> str
 
 
 async def choose(channel: Channel, line: Line, key: str, who: Who) -> tuple[str, str]:
-    """The key that was pressed and its queue; pressing nothing leads to a human, too."""
+    """The key that was pressed and its queue; pressing nothing leads to a human, too.
+
+    A key that means nothing is forgiven, and the menu said again.
+    """
     menu = line.hotline.menu
     queues = {choice.key: choice.queue for choice in menu.choices}
     if line.back_key and who.back:
         queues[line.back_key] = menu.default
+    silences, mistakes = (menu.repeat, FORGIVEN) if queues else (0, 0)
     if queues:
         await channel.note(kinds.ASKED)
-    for _ in range(menu.repeat if queues else 0):
+    queues.setdefault(HUMAN, menu.default)
+    while key or (silences and mistakes and line.has("menu")):
         key = key or await ask(channel, line, "menu", menu.patience)
         if key in queues:
             await channel.note(kinds.CHOSE, key, queues[key])
             return key, queues[key]
-        key = ""
+        if key and key == line.back_key:
+            await speak(channel, line, "callback-impossible")
+            break
+        if key:
+            mistakes -= 1
+        else:
+            silences -= 1
+        key = await _forgive(channel, line, key, "".join(queues))
     return "", menu.default
+
+
+async def _forgive(channel: Channel, line: Line, key: str, known: str) -> str:
+    """A kind word after a key that means nothing; the key of who presses a better one in it."""
+    return await speak(channel, line, "wrong-key", known) if key not in ("", AGAIN) else ""
 
 
 async def dismiss(channel: Channel, line: Line, outcome: str, prompt: str) -> None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
+from ..records import recordings
 from ..records.events import Event
 from ..records.folder import Folder
 from ..records.outside import may_dial
 from ..records.tokens import number_of, token
 
 AGAIN = 30.0  # seconds
+NEWS = "information"  # has no text of its own: whoever records it has it said
 # Bytes of one second of sound, by the format's ending.
 BYTES = {
     ".alaw": 8_000,
@@ -53,23 +55,26 @@ class Line:
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
-    _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _lengths: dict[str, int] = field(default_factory=dict)
+    _looked: tuple[float, int] = (0.0, 0)
 
     def has(self, prompt: str) -> bool:
         """Whether there is such a sentence to say."""
         if self._said_by is not self.hotline:
             self._said_by, self._texts = self.hotline, prompt_texts(self.hotline)
-        return prompt in self._texts
+        return prompt in self._texts or (prompt == NEWS and self.seconds(prompt) > 0)
 
     def seconds(self, prompt: str) -> int:
-        """How long a sentence lasts at most, from the size of its sound files (looked up anew
-        after half a minute: somebody may record another).
+        """How long a sentence lasts at most, from the size of its sound files. Looked up anew
+        when the folder has changed, and after half a minute.
         """
-        now = time.monotonic()
-        found = self._lengths.get(prompt)
-        if found is None or now - found[1] > AGAIN:
-            found = self._lengths[prompt] = (self._measure(prompt), now)
-        return found[0]
+        now, changed = time.monotonic(), _changed(self.prompts)
+        if changed != self._looked[1] or now - self._looked[0] > AGAIN:
+            self._looked = now, changed
+            self._lengths.clear()
+        if prompt not in self._lengths:
+            self._lengths[prompt] = self._measure(prompt)
+        return self._lengths[prompt]
 
     def _measure(self, prompt: str) -> int:
         found = [
@@ -77,7 +82,13 @@ class Line:
             for path in self.prompts.glob(f"{prompt}.*")
             if path.suffix in BYTES
         ]
+        if prompt == NEWS and prompt not in self._texts and not self._recorded(prompt):
+            return 0
         return max(found, default=0) + 1
+
+    def _recorded(self, prompt: str) -> bool:
+        noted, made = recordings.notes(self.prompts), recordings.drafts(self.prompts)
+        return bool(recordings.recorded_files(self.prompts, prompt, noted, made))
 
     def caller_of(self, header: str) -> Who:
         """Who calls, from a From header."""
@@ -96,3 +107,11 @@ class Line:
     @property
     def open(self) -> bool:
         return self.hotline.is_open(self.clock())
+
+
+def _changed(folder: Path) -> int:
+    """When a name in a folder changed last (nanoseconds); 0 when there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, messages, people, views
+from ..records import kinds, messages, people, recordings, views
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -26,6 +26,7 @@ from .line import Line, Who
 from .message import listen, turn_away
 from .notes import Notes
 from .promise import promise
+from .record import Studio, record
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class Flows:
     """Serves the calls of one line.
 
     :param hotline: gives the model in force. :param secrets: gives the keys in force.
+    :param studio: makes sentences of what agents record by phone; without it they cannot.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Flows:
         hotline: Callable[[], Hotline],
         secrets: Callable[[], Secrets],
         journal: Journal,
+        studio: Studio | None = None,
     ) -> None:
+        self._studio = studio
         self._folder = folder
         self._hotline = hotline
         self._journal = journal
@@ -78,12 +82,14 @@ class Flows:
             reader.close()
         self._staff()
         await asyncio.to_thread(messages.prepare, self._folder)
+        await asyncio.to_thread(recordings.finish, self._folder.prompts)
         flows: dict[str, Flow] = {
             "call": self._take,
             "presence": self._declare,
             "callback": self._dialler.take,
             "messages": self._listen,
             "doctor": self._answer_the_doctor,
+            "prompt": self._record,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -153,6 +159,9 @@ class Flows:
 
     async def _answer_the_doctor(self, channel: AgiChannel) -> None:
         """No call: `decroche doctor` asks whether this service answers (doctor_services.py)."""
+
+    async def _record(self, channel: AgiChannel) -> None:
+        await record(channel, self._line, self._studio, channel.argument)
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..hotline import Hotline, load, parse, prompt_texts, read
+from ..hotline import Hotline, load, parse, read
 from ..records.folder import Folder
 from ..records.people import list_agents
 from ..records.secrets import load as load_secrets
@@ -66,8 +66,7 @@ def apply(
     """
     with alone(folder):
         hotline, files = next_files(folder, release)
-        texts = prompt_texts(hotline)
-        poor = prompts.prepare(release, folder.prompts, texts, hotline.line.language, progress)
+        poor = prompts.refresh(release, folder, hotline, progress)
         _prepare_cel(folder)
         moved = folder.applied.exists() and load(folder.applied).network != hotline.network
         pbx = Pbx(release, folder.pbx)

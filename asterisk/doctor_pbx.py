@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from ..hotline import Hotline, prompt_texts
+from ..hotline import prompt_texts
+from ..records import recordings
 from ..records.events import MICRO
 from ..records.schema import reader
-from . import prompts
+from . import heard
 from .check import arrivals
 from .doctor_case import DOWN, FROZEN, Case, Check, Finding, Unseen, good, listed, look, wrong
 from .modules import MODULES, missing
@@ -111,28 +112,26 @@ def _versioned(folder: Path) -> set[str]:
 
 def sentences(case: Case) -> Iterator[Finding]:
     """Every sentence of the line must be audible."""
-    texts = _texts(case.hotline)
-    silent = prompts.missing(case.folder.prompts, texts)
-    silent += [name for name in texts if name not in silent and _is_empty(case, name)]
+    texts, sounds = prompt_texts(case.hotline), case.folder.prompts
+    silent = [name for name in texts if not _is_heard(sounds, name)]
     if silent:
         yield wrong(
             f"no sound for {len(silent)} of {len(texts)} sentences: {listed(silent)}",
-            "Callers hear nothing where it should be.",
+            "Callers hear one of Asterisk's own sounds, or nothing, where it should be.",
             "decroche apply, which makes drafts of what is missing",
         )
-    else:
-        yield good(f"{len(texts)} sentences can be heard")
+        return
+    yield good(f"{len(texts)} sentences can be heard")
+    if poor := sorted({one.name for one in heard.check(sounds, case.hotline)}):
+        yield look(
+            f"{len(poor)} sentences could be heard better: {listed(poor)}",
+            "They are too long, too quiet, or not what their text says now.",
+            "decroche prompt check",
+        )
 
 
-def _texts(hotline: Hotline) -> dict[str, str]:
-    return prompt_texts(hotline)
-
-
-def _is_empty(case: Case, name: str) -> bool:
-    files = [
-        path for path in case.folder.prompts.glob(f"{name}.*") if path.suffix[1:] in prompts.ANY
-    ]
-    return not any(path.stat().st_size for path in files)
+def _is_heard(sounds: Path, name: str) -> bool:
+    return any(path.stat().st_size for path in recordings.files(sounds, name))
 
 
 def core_sounds(case: Case) -> Iterator[Finding]:

@@ -1,63 +1,64 @@
-"""The sentences of the line as sound files: drafts by speech synthesis.
+"""The sentences of the line as sound files: drafts by speech synthesis, and the menu.
 
-A draft is made again when its text changes; a file that somebody recorded (no
-entry in drafts.json, or of another kind than the draft) is never touched, and
-wins over the draft. Without an engine, or when it fails, a sentence falls back
-to a sound that Asterisk brings along: never silence.
+A draft is made again when its text changes; a file that somebody recorded (see
+records/recordings.py) is never touched, and wins over the draft. The menu is put together from
+its pieces, recorded or drafted. Without an engine, or when it fails, a sentence falls back to a
+sound that Asterisk brings along: never silence.
 """
 
 import hashlib
-import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
 
+from ..hotline import Hotline, load, menu_pieces, prompt_texts
+from ..records import recordings
+from ..records.fallback import BEEP, core_sound
+from ..records.folder import Folder
+from ..records.recordings import FORMATS, SoundError, alone
+from . import studio
 from .release import Release
-from .remedies import InstallError
 
 log = structlog.get_logger(__name__)
 
-TIME = 60  # seconds for one sentence
-SPEED = 150  # words a minute: slow, for people who fear menus
-FORMATS = ("alaw", "sln16")  # narrow and wide band
-ANY = ("alaw", "sln16", "wav", "wav16", "g722", "ulaw", "gsm", "sln")
+SPEED = {"plain": 150, "slow": 125}  # words a minute
+PAUSE = {"plain": 0.4, "slow": 1.2}  # seconds between two pieces of the menu
+MENU = "menu"
+# A tenth of a second of silence: A-law has no zero, and sln16 two bytes for a sample.
+SILENCE = {"alaw": b"\xd5" * 800, "sln16": bytes(3200)}
+MADE = "2"  # how drafts are made; another one, and all are made again
 
-# What is heard when there is no draft and no recording: core sounds.
-FALLBACK = {
-    "greeting": "beep",
-    "information": "beep",
-    "menu": "beep",
-    "wait": "queue-thankyou",
-    "still": "queue-thankyou",
-    "closed": "vm-goodbye",
-    "nobody": "vm-nobodyavail",
-    "too-long": "vm-nobodyavail",
-    "available": "agent-loginok",
-    "paused": "beep",
-    "away": "agent-loggedoff",
-    "failed": "an-error-has-occured",
-    "free": "beep",
-    "free-10": "agent-loginok",
-    "free-20": "agent-loginok",
-    "free-40": "agent-loginok",
-    "free-60": "agent-loginok",
-    "callback-offer": "beep",
-    "callback-closed": "vm-goodbye",
-    "callback-promised": "vm-goodbye",
-    "callback-failed": "an-error-has-occured",
-    "callback-agent": "beep",
-    "callback-unanswered": "vm-nobodyavail",
-    "voicemail-closed": "vm-intro",
-    "voicemail-nobody": "vm-intro",
-    "voicemail-noted": "vm-goodbye",
-    "voicemail-none": "vm-nomore",
-    "voicemail-next": "beep",
-    "voicemail-done": "vm-nomore",
-}
+
+def refresh(
+    release: Release,
+    folder: Folder,
+    hotline: Hotline,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """Make every sentence of the line audible, and put its menu together.
+
+    :returns: the names of those that only a fallback stands for.
+    """
+    texts, pieces = prompt_texts(hotline), menu_pieces(hotline)
+    style, language = hotline.menu.style, hotline.line.language
+    spoken = {name: text for name, text in texts.items() if name != MENU or not pieces}
+    poor = prepare(release, folder.prompts, spoken, language, progress, SPEED[style])
+    if pieces and not _compose(release, folder.prompts, pieces, PAUSE[style]):
+        _fall_back(release, folder.prompts, MENU, language)
+        poor.append(MENU)
+    recordings.sweep(folder.prompts)
+    return poor
+
+
+def in_force(folder: Folder) -> Hotline:
+    """What callers meet now; before the first apply, what hotline.toml says.
+
+    :raises HotlineError: it cannot be read.
+    """
+    return load(folder.applied if folder.applied.exists() else folder.hotline)
 
 
 def prepare(
@@ -66,124 +67,115 @@ def prepare(
     texts: Mapping[str, str],
     language: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    speed: int = SPEED["plain"],
 ) -> list[str]:
     """Make every sentence of ``texts`` audible in ``folder``.
 
     :returns: the names of those that only a fallback stands for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drafts = _drafts(folder)
     poor = []
     for done, (name, text) in enumerate(sorted(texts.items()), 1):
-        mark = hashlib.sha256(f"{language}\n{SPEED}\n{text}".encode()).hexdigest()
-        _yield_to_recording(folder, name, drafts)
-        if name not in drafts and _exists(folder, name):
-            continue  # recorded by somebody
-        if drafts.get(name) != mark or not _exists(folder, name):
-            if _draft(release, folder, name, text, language):
-                drafts[name] = mark
-            else:
-                drafts[name] = _fall_back(release, folder, name, language)
-                poor.append(name)
+        said = f"{MADE}\n{language}\n{speed}\n{text}"
+        mark = hashlib.sha256(said.encode()).hexdigest()
+        if not _is_made(folder, name, mark):
+            with tempfile.TemporaryDirectory(dir=folder, prefix=recordings.TAKE) as scratch:
+                speak = ["-v", language, "-s", str(speed), "-g", "4"]
+                made = _draft(release, Path(scratch), name, text, speak)
+                if made:
+                    _place(folder, name, made, mark)
+                else:
+                    _fall_back(release, folder, name, language)
+                    poor.append(name)
         progress(done, len(texts))
-    _write(folder, drafts)
     return poor
 
 
-def _yield_to_recording(folder: Path, name: str, drafts: dict[str, str]) -> None:
-    """Forget our own sound when somebody put one of another kind beside it."""
-    kind, _, _ = drafts.get(name, "").rpartition(" fallback")
-    ours = (kind,) if kind else FORMATS
-    if name in drafts and _exists(folder, name, [kind for kind in ANY if kind not in ours]):
-        for kind in ours:
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
-        del drafts[name]
+def _is_made(folder: Path, name: str, mark: str) -> bool:
+    """Whether nothing is to be done: it is recorded, or the draft of this very text."""
+    with alone(folder):
+        noted, made = recordings.notes(folder), recordings.drafts(folder)
+        if found := recordings.recorded_files(folder, name, noted, made):
+            for ours in set(recordings.files(folder, name)) - set(found):
+                ours.unlink()  # somebody put a sound of another kind beside our draft
+            if made.pop(name, None):
+                recordings.write_drafts(folder, made)
+            return True
+        return made.get(name) == mark and bool(recordings.files(folder, name))
 
 
-def missing(folder: Path, names: Mapping[str, str]) -> list[str]:
-    """Sentences for which there is no sound file at all."""
-    return [name for name in names if not _exists(folder, name)]
+def _place(folder: Path, name: str, made: Iterable[Path], mark: str) -> None:
+    """Put what we made into its place, unless somebody has recorded the sentence meanwhile."""
+    with alone(folder):
+        noted, marks = recordings.notes(folder), recordings.drafts(folder)
+        if recordings.recorded_files(folder, name, noted, marks):
+            return
+        with recordings.drafting(folder, name, mark):
+            names = set()
+            for path in made:
+                path.replace(folder / f"{name}{path.suffix}")
+                names.add(f"{name}{path.suffix}")
+            for path in recordings.files(folder, name):
+                if path.name not in names:
+                    path.unlink()  # a fallback from before
 
 
-def recordings(folder: Path) -> list[Path]:
-    """The sound files that somebody put there; not our drafts, which are made again."""
-    drafts = _drafts(folder)
-    found = []
-    for path in sorted(folder.glob("*.*")):
-        kind, _, _ = drafts.get(path.stem, "").rpartition(" fallback")
-        ours = () if path.stem not in drafts else (kind,) if kind else FORMATS
-        if path.suffix[1:] in ANY and path.suffix[1:] not in ours:
-            found.append(path)
-    return found
+def _draft(
+    release: Release, scratch: Path, name: str, text: str, speak: list[str]
+) -> tuple[Path, ...]:
+    """Speak one sentence; nothing when no engine can."""
+    spoken = scratch / "spoken.wav"
+    try:
+        studio.run(release, "espeak-ng", *speak, "-w", str(spoken), "--", text)
+        return studio.make(release, spoken, scratch, name).files
+    except SoundError as error:
+        log.warning("no draft", prompt=name, reason=str(error))
+        return ()
 
 
-def _exists(folder: Path, name: str, kinds: Iterable[str] = ANY) -> bool:
-    return any((folder / f"{name}.{kind}").is_file() for kind in kinds)
+def _fall_back(release: Release, folder: Path, name: str, language: str) -> None:
+    """Put one of Asterisk's own sounds in a sentence's place."""
+    for core in (core_sound(name), BEEP):
+        for sounds in (release.sounds / language, release.sounds / "en"):
+            for path in sorted(sounds.glob(f"{core}.*")):
+                with tempfile.TemporaryDirectory(dir=folder, prefix=recordings.TAKE) as scratch:
+                    copy = Path(scratch, f"{name}{path.suffix}")
+                    shutil.copy(path, copy)
+                    _place(folder, name, [copy], f"{path.suffix[1:]} fallback")
+                return
+    log.error("no sound at all", prompt=name)
 
 
-def _draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
-    """Speak one sentence; False when no engine can."""
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        spoken = Path(scratch) / "spoken.wav"
-        speak = ["-v", language, "-s", str(SPEED), "-g", "4", "-w", str(spoken), "--", text]
-        if not _run(release, "espeak-ng", *speak):
+def _compose(release: Release, folder: Path, pieces: Iterable[str], pause: float) -> bool:
+    """Put the menu together, a pause after each piece; False when a piece has no voice."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=recordings.TAKE) as scratch:
+        parts = [_part(release, folder, name, Path(scratch)) for name in pieces]
+        if not all(parts):
             return False
-        for kind, rate, options in (
-            ("alaw", "8000", ["-t", "raw", "-e", "a-law"]),
-            ("sln16", "16000", ["-t", "raw", "-e", "signed-integer", "-b", "16"]),
-        ):
-            made = Path(scratch) / f"{name}.{kind}"
-            sox = [str(spoken), "-r", rate, "-c", "1", *options, str(made), "norm", "-6"]
-            if not _run(release, "sox", *sox):
-                return False
-        for kind in FORMATS:
-            (Path(scratch) / f"{name}.{kind}").replace(folder / f"{name}.{kind}")
-    for kind in set(ANY) - set(FORMATS):
-        (folder / f"{name}.{kind}").unlink(missing_ok=True)  # a fallback from before
+        whole = {kind: _join([part[kind] for part in parts], kind, pause) for kind in FORMATS}
+        mark = "composed " + hashlib.sha256(b"".join(whole.values())).hexdigest()
+        if not _is_made(folder, MENU, mark):
+            made = [Path(scratch, f"{MENU}.{kind}") for kind in FORMATS]
+            for path in made:
+                path.write_bytes(whole[path.suffix[1:]])
+            _place(folder, MENU, made, mark)
     return True
 
 
-def _run(release: Release, program: str, *arguments: str) -> bool:
-    try:
-        done = subprocess.run(
-            release.command(program, *arguments),
-            env=release.env(),
-            capture_output=True,
-            timeout=TIME,
-            check=False,
-        )
-    except (OSError, InstallError, subprocess.TimeoutExpired) as error:
-        log.warning("no draft", program=program, reason=str(error))
-        return False
-    if done.returncode:
-        log.warning(
-            "no draft", program=program, reason=done.stderr.decode("utf-8", "replace")[:200]
-        )
-    return done.returncode == 0
+def _join(parts: list[bytes], kind: str, pause: float) -> bytes:
+    return (SILENCE[kind] * round(pause * 10)).join(parts)
 
 
-def _fall_back(release: Release, folder: Path, name: str, language: str) -> str:
-    """Put one of Asterisk's own sounds in a sentence's place; returns its mark in drafts.json."""
-    for kind in FORMATS:
-        (folder / f"{name}.{kind}").unlink(missing_ok=True)
-    core = FALLBACK.get(name, "beep")
-    for sounds in (release.sounds / language, release.sounds / "en"):
-        for path in sorted(sounds.glob(f"{core}.*")):
-            shutil.copy(path, folder / f"{name}{path.suffix}")
-            return f"{path.suffix[1:]} fallback"
-    log.error("no sound at all", prompt=name)
-    return " fallback"
-
-
-def _drafts(folder: Path) -> dict[str, str]:
-    try:
-        found = json.loads((folder / "drafts.json").read_text("utf-8"))
-    except (OSError, ValueError):
+def _part(release: Release, folder: Path, name: str, scratch: Path) -> dict[str, bytes]:
+    """A piece in each of FORMATS, or nothing: it is only one of Asterisk's own sounds."""
+    if recordings.drafts(folder).get(name, "").endswith("fallback"):
         return {}
-    return {str(name): str(mark) for name, mark in found.items()}
-
-
-def _write(folder: Path, drafts: Mapping[str, str]) -> None:
-    fresh = folder / "drafts.json.new"
-    fresh.write_text(json.dumps(drafts, indent=1, sort_keys=True), "utf-8")
-    fresh.replace(folder / "drafts.json")
+    paths = [folder / f"{name}.{kind}" for kind in FORMATS]
+    try:
+        if not all(path.is_file() for path in paths):  # put there by hand, of another kind
+            (source,) = recordings.files(folder, name)[:1]
+            paths = list(studio.make(release, source, scratch, name).files)
+        return {path.suffix[1:]: path.read_bytes() for path in paths}
+    except (SoundError, OSError, ValueError) as error:
+        log.warning("a piece of the menu is missing", prompt=name, reason=str(error))
+        return {}

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..hotline import DAYS, PERIOD, Hotline
+from ..hotline import DAYS, PERIOD, Hotline, prompt_numbers
 from ..records import dialplan, kinds
+from ..records.fallback import core_sound
 from ..records.folder import Folder
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
@@ -103,6 +104,8 @@ def _values(plan: Plan) -> dict[str, object]:
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES | dialplan.FREE_CODES,
         "messages_code": dialplan.MESSAGES,
+        "record_codes": _record_codes(),
+        "core_sound": core_sound,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
@@ -125,6 +128,11 @@ def numbers_of(hotline: Hotline, name: str) -> list[str]:
         if own & {trunk.host, *trunk.match}
         for did in trunk.dids
     ]
+
+
+def _record_codes() -> dict[str, str]:
+    """What an agent's phone dials to record a sentence -> its name."""
+    return {f"{dialplan.RECORD}{number}": name for name, number in prompt_numbers().items()}
 
 
 def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
@@ -158,7 +166,8 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(numbers_of(plan.hotline, name)))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    _same("feature codes", codes, {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES})
+    own_codes = {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES, *_record_codes()}
+    _same("feature codes", codes, own_codes)
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

@@ -1,15 +1,14 @@
 """``decroche trunk test``: what a provider's trunk answers, and what to do when it does not."""
 
-import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..hotline import HotlineError, Network, Trunk, load
-from ..records import dialplan
 from ..records.folder import Folder
 from . import options
 from .control import NotRunning
+from .doctor_net import registrations
 from .pbx import Pbx
 
 # What Asterisk says of a registration (pjsip show registrations), and the remedy.
@@ -60,8 +59,7 @@ def _registered(pbx: Pbx | None, name: str) -> Found:
         text = ""
     if not text:
         return Found("registration", False, "Asterisk does not run: type decroche pbx start")
-    found = re.search(rf"^\s*{re.escape(dialplan.TRUNK + name)}/.*?\s(\w+)\s*(?:\(|$)", text, re.M)
-    state = found[1] if found else "Unregistered"
+    state = registrations(text).get(name, "Unregistered")
     return Found("registration", state == "Registered", STATES.get(state, state.lower()))
 
 

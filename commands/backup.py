@@ -20,14 +20,15 @@ def backup(context: click.Context, file: Path | None, with_secrets: bool) -> Non
 
     Without the keys, unless asked for: keep those apart. Default: DIR/backups/decroche-TIME.tar.gz
     """
-    from decroche.asterisk.prompts import recordings
     from decroche.records import backup as room
+    from decroche.records.recordings import recordings
 
     folder = line_of(context)
     file = file or room.default_name(folder)
     sounds = recordings(folder.prompts)
     manifest = room.backup(folder, file, sounds, Progress("backup"), with_secrets)
-    click.echo(f"{file}: {manifest.newest} events, {len(sounds)} recorded sentences")
+    count = len({path.stem for path in sounds if path.suffix != ".json"})
+    click.echo(f"{file}: {manifest.newest} events, {count} recorded sentences")
     if with_secrets:
         click.echo(f"{room.keys_beside(file)}: the keys; whoever has both can read the numbers")
     else:

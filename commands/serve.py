@@ -109,8 +109,9 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
         if "flows" in parts:
             from decroche.agi.service import Flows
             from decroche.asterisk.attend import attend
+            from decroche.asterisk.takes import Takes
 
-            flows = Flows(folder, hotline, secrets, journal)
+            flows = Flows(folder, hotline, secrets, journal, Takes(folder))
             tasks.create_task(flows.run(network.agi))
             tasks.create_task(attend(network.ami, secrets().ami_flows, flows, folder.cel))
         if "dashboard" in parts:

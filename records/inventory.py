@@ -69,9 +69,10 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
     ),
     (
         "journal",
-        "what was purged, rotated, forgotten; the machine's connections",
+        "what was purged, rotated, forgotten; who recorded a sentence; the machine's connections",
         clocks.AUDIT,
-        "SELECT min(at) FROM journal WHERE kind GLOB 'privacy.*' OR kind GLOB 'pbx.*'",
+        """SELECT min(at) FROM journal WHERE kind GLOB 'privacy.*' OR kind GLOB 'pbx.*'
+            OR kind GLOB 'prompt.*'""",
     ),
     ("calls", "one row for each call", clocks.CALLS, "SELECT min(arrived) FROM calls"),
     ("offers", "which agent's phone rang", clocks.AGENTS, "SELECT min(rang) FROM offers"),

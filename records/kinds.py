@@ -56,6 +56,10 @@ LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
 REMOVED_MESSAGE = "message.removed"  # reason
 
+PROMPT_RECORDED = "prompt.recorded"  # prompt, by, seconds: a sentence has another recording
+PROMPT_DRAFTED = "prompt.drafted"  # prompt, by: its recording was put aside for a draft
+PROMPT_RESTORED = "prompt.restored"  # prompt, by: what was heard before is heard again
+
 DAY_COUNTED = "day.counted"  # date, last, cells, callers: what stays when its calls are deleted
 
 PURGED = "privacy.purged"  # what each clock took: a number for each
@@ -87,6 +91,7 @@ MISSED = frozenset(  # reached nobody yet
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 SHIFT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("shift."))
 MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
+PROMPT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("prompt."))
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
 DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")
 GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

@@ -206,7 +206,7 @@ def _agents(connection: sqlite3.Connection, limit: int) -> int:
 
 def _audit(connection: sqlite3.Connection, limit: int) -> int:
     sql = """DELETE FROM journal WHERE at <= ? AND (kind GLOB 'privacy.*'
-        OR kind GLOB 'pbx.*' OR kind GLOB 'record.*')"""
+        OR kind GLOB 'pbx.*' OR kind GLOB 'record.*' OR kind GLOB 'prompt.*')"""
     return connection.execute(sql, (limit,)).rowcount
 
 

@@ -28,6 +28,7 @@ class RawCall:
     password: str = ""
     patience: float = 1.0  # seconds for the final answer
     status: int = 0
+    sdp: bytes = SDP
 
     def __enter__(self) -> "RawCall":
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -57,7 +58,7 @@ class RawCall:
 
     def _invite(self, login: bytes = b"") -> bytes:
         kind = b"Content-Type: application/sdp\r\n"
-        self._request("INVITE", login + kind, SDP)
+        self._request("INVITE", login + kind, self.sdp)
         answer = self._answer("INVITE")
         found = re.match(rb"SIP/2.0 (\d{3})", answer)
         self.status = int(found[1]) if found else 0
@@ -72,7 +73,6 @@ class RawCall:
         headers = {"From": identity, "To": b"<%s>" % target, "Contact": identity} | self.headers
         if method != "INVITE":
             headers = {name: headers[name] for name in ("From", "To", "Contact")}
-            more = b""
         headers["From"] += b";tag=raw"
         if method != "INVITE" or self._sequence == 1:
             headers["To"] += self._to

@@ -256,14 +256,37 @@ async def test_the_channel_speaks_plain_agi(asterisk: Asterisk) -> None:
 
 async def test_a_key_that_is_no_key_is_none(asterisk: Asterisk) -> None:
     channel = AgiChannel(asterisk.wire, Path("/sounds"))
-    for reply in (b"200 result= (timeout)\n", b"200 result=\n", b"200 result=-1\n"):
-        task = asyncio.create_task(channel.ask("menu", 1))
-        await asterisk.read()
-        asterisk.say(reply)
-        if b"-1" in reply:
-            assert await asterisk.read() == b"NOOP\n"  # a sound is missing, or somebody has left
-            asterisk.say(b"200 result=0\n")
-        assert await task == ""
+    task = asyncio.create_task(channel.ask("menu", 1))
+    await asterisk.read()
+    asterisk.say(b"200 result= (timeout)\n")
+    assert await task == ""
+
+
+async def test_the_key_that_ends_the_data_is_a_key(asterisk: Asterisk) -> None:
+    channel = AgiChannel(asterisk.wire, Path("/sounds"))
+    task = asyncio.create_task(channel.ask("menu", 1))
+    await asterisk.read()
+    asterisk.say(b"200 result=\n")
+    assert await task == "#"
+
+
+async def test_a_sentence_without_a_sound_is_one_of_asterisks_own(asterisk: Asterisk) -> None:
+    channel = AgiChannel(asterisk.wire, Path("/sounds"))
+    task = asyncio.create_task(channel.say("wait", "1"))
+    await asterisk.read()
+    asterisk.say(b"200 result=-1 endpos=0\n")
+    assert await asterisk.read() == b"NOOP\n"  # or has somebody left?
+    asterisk.say(b"200 result=0\n")
+    assert await asterisk.read() == b'STREAM FILE queue-thankyou "1"\n'
+    asterisk.say(b"200 result=49 endpos=800\n")
+    assert await task == "1"
+    task = asyncio.create_task(channel.ask("menu", 1))
+    await asterisk.read()
+    asterisk.say(b"200 result=-1\n")
+    assert await asterisk.read() == b"NOOP\n"
+    asterisk.say(b"200 result=0\n")
+    assert (await asterisk.read()).startswith(b"GET DATA beep ")
+    task.cancel()
 
 
 async def test_a_caller_who_leaves_in_a_sentence_is_gone(asterisk: Asterisk) -> None:

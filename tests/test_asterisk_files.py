@@ -1,5 +1,6 @@
 """Asterisk's files: what cannot stand in them is refused, what is written reads back."""
 
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from decroche.asterisk import render as room
 from decroche.asterisk.conf import parse, safe
 from decroche.asterisk.render import Files, Plan, RenderError, render, verify
 from decroche.hotline import parse as parse_hotline
+from decroche.hotline import prompt_numbers
 from decroche.records import dialplan
 from decroche.records.folder import Folder
 from decroche.records.people import Agent, ha1
@@ -98,7 +100,10 @@ def test_no_context_has_a_pattern_and_agents_reach_feature_codes_only(files: Fil
     street = {value.split(",")[0] for value in contexts["from-street"].all("exten")}
     assert street == {"0900000000", "+33987654321"}
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    assert codes == {"*10", "*11", "*12", "*13", "*14", "*1410", "*1420", "*1440", "*1460"}
+    sentences = {f"*15{number}" for number in prompt_numbers().values()}
+    free = {"*1410", "*1420", "*1440", "*1460"}
+    assert codes == {"*10", "*11", "*12", "*13", "*14", *free, *sentences}
+    assert all(re.fullmatch(r"\*15\d\d", code) for code in sentences)
 
 
 def test_it_never_records_nor_logs_what_strangers_say(files: Files) -> None:

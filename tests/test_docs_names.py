@@ -16,11 +16,13 @@ import msgspec
 import pytest
 
 from decroche import hotline
+from decroche.asterisk.release import Release
 from decroche.asterisk.render import STRATEGIES
 from decroche.dashboard import accounts
 from decroche.dashboard.settings import COOKIE, LANGUAGE_COOKIE, SECURE_COOKIE
 from decroche.kb import schema as kb
 from decroche.records import dialplan, kinds, schema
+from decroche.records.fallback import BEEP, FALLBACK
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -168,6 +170,28 @@ def test_every_prompt_is_documented_with_its_texts() -> None:
 
 def test_no_prompt_is_made_up() -> None:
     assert {n for c in rows(page("prompts.md")) for n in named(c)} == set(catalogue()["fr"])
+
+
+def test_every_prompt_has_a_number_for_good() -> None:
+    """Two digits behind *15; choices have 90 and their key."""
+    numbers = hotline.prompt_numbers()
+    choices = {hotline.choice_name(key) for key in "0123456789*#"}
+    composing = set(hotline.PATTERNS)
+    assert set(numbers) == set(catalogue()["fr"]) - composing | choices
+    assert len(set(numbers.values())) == len(numbers)
+    assert all(10 <= number <= 99 for number in numbers.values())
+    assert all(numbers[hotline.choice_name(str(key))] == 90 + key for key in range(10))
+    table = section(page("prompts.md"), "## The sentences")
+    told = dict(zip(rows(table), rows(table, 1), strict=True))
+    for name in catalogue()["fr"].keys() - composing:
+        assert told[f"`{name}`"].startswith(f"{numbers[name]}: "), name
+
+
+def test_every_prompt_has_a_sound_of_asterisks_own(release: Release) -> None:
+    assert set(FALLBACK) >= set(catalogue()["fr"]) - set(hotline.PATTERNS)
+    for core in {*FALLBACK.values(), BEEP}:
+        assert list((release.sounds / "fr").glob(f"{core}.*")), core
+        assert list((release.sounds / "en").glob(f"{core}.*")), core
 
 
 # The journal.

@@ -110,12 +110,30 @@ async def test_every_moment_is_under_a_lease_that_outlives_it_by_little(
             assert lengths[step[1]] < lease <= lengths[step[1]] + 6
 
 
-@pytest.mark.parametrize("keys", [[], [("menu", "7")], [("menu", "7"), ("menu", "9")]])
-async def test_pressing_nothing_or_nonsense_leads_to_a_human(keys: list[tuple[str, str]]) -> None:
-    channel = Spy(keys)
+@pytest.mark.parametrize("wrong", range(5))
+async def test_pressing_nothing_or_nonsense_leads_to_a_human(wrong: int) -> None:
+    """A wrong key is forgiven three times, with a word; two silences are enough."""
+    channel = Spy([("menu", "7")] * wrong)
     assert await take(channel) == "visio"
-    assert channel.of("say").count(("say", "menu")) == 2
+    forgiven = min(wrong, flow.FORGIVEN)
+    assert channel.of("say").count(("say", "wrong-key")) == forgiven
+    assert channel.of("say").count(("say", "menu")) == (3 if wrong >= 3 else forgiven + 2)
     assert not [step for step in channel.done if kinds.CHOSE in step]
+
+
+async def test_who_presses_nothing_hears_the_menu_as_often_as_the_admin_says_and_no_more() -> None:
+    """Whoever cannot press a key (a rotary phone) waits for no other reason."""
+    channel = Spy()
+    await take(channel)
+    assert channel.of("say")[-2:] == [("say", "menu")] * HOTLINE.menu.repeat
+
+
+@pytest.mark.parametrize("prompt", ["greeting", "information", "menu", "wrong-key"])
+async def test_zero_leads_to_a_human_at_once(prompt: str) -> None:
+    channel = Spy([("menu", "7"), (prompt, "0")] if prompt == "wrong-key" else [(prompt, "0")])
+    assert await take(channel) == "visio"
+    assert channel.of("say")[-1] == ("say", prompt)
+    assert ("note", kinds.CHOSE, "0", "visio") in channel.done
 
 
 async def test_a_second_try_counts() -> None:

@@ -1,5 +1,6 @@
 """hotline.toml: errors that name line, key and expectation; hours in local time, every night."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decroche.hotline import Hotline, HotlineError, load, parse, prompt_texts
+from decroche.hotline import Hotline, HotlineError, load, menu_pieces, parse, prompt_texts
 
 ROOT = Path(__file__).parent.parent
 GOOD = """[line]
@@ -236,6 +237,39 @@ def test_sentences_are_composed_and_replaced() -> None:
     own = prompt_texts(parse(GOOD + '\n[prompts]\ngreeting = ""\ninformation = "Neige."'))
     assert "greeting" not in own
     assert own["information"] == "Neige."
+
+
+def test_the_menu_is_put_together_from_a_sentence_for_each_key() -> None:
+    line = parse(GOOD + '\n[callbacks]\nmenu = "*"\n')
+    pieces = menu_pieces(line)
+    assert list(pieces) == ["choice-1", "choice-2", "choice-star", "menu-last"]
+    texts = prompt_texts(line)
+    assert texts["menu"] == " ".join(pieces.values())
+    assert pieces.items() <= texts.items()
+    assert pieces["choice-star"] == "Pour être rappelé plus tard : tapez étoile."
+
+
+def test_a_slow_menu_says_which_keys_help_unless_a_choice_has_them() -> None:
+    slow = GOOD.replace("[menu]", '[menu]\nstyle = "slow"')
+    kept = list(menu_pieces(parse(slow)))
+    assert kept == ["menu-first", "choice-1", "choice-2", "menu-again", "menu-last"]
+    for key in "*0":
+        taken = parse(slow.replace('key = "2"', f'key = "{key}"'))
+        assert "menu-again" not in menu_pieces(taken)
+
+
+def test_a_piece_of_the_menu_has_words_of_its_own_and_so_has_the_whole() -> None:
+    own = parse(GOOD + '\n[prompts]\nchoice-2 = "Deux : la visio."\nmenu-last = ""\n')
+    assert prompt_texts(own)["menu"] == "Démarches : tapez 1. Deux : la visio."
+    whole = parse(GOOD + '\n[prompts]\nmenu = "Un ou deux ?"\nchoice-2 = "Deux."\n')
+    assert menu_pieces(whole) == {}
+    assert prompt_texts(whole)["menu"] == "Un ou deux ?"
+    assert not [name for name in prompt_texts(whole) if name.startswith("choice")]
+
+
+def test_without_choices_there_is_no_menu() -> None:
+    none = parse(re.sub(r"choices = \[.*?\n\]", "", GOOD, flags=re.DOTALL))
+    assert not [name for name in prompt_texts(none) if name.startswith(("menu", "choice"))]
 
 
 def test_every_language_has_the_same_sentences() -> None:

@@ -1,12 +1,17 @@
 """A sentence that somebody recorded wins over the draft, and no apply takes it away."""
 
+import contextlib
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from decroche.asterisk.prompts import prepare
 from decroche.asterisk.release import Release
+from decroche.records import recordings
+from decroche.records.recordings import Recording
 
 TEXTS = {"greeting": "Bonjour.", "wait": "Un instant."}
 
@@ -22,7 +27,7 @@ def release(tmp_path: Path) -> Release:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
 
 
 def drafted(folder: Path, release: Release) -> dict[str, str]:
@@ -74,10 +79,53 @@ def test_a_draft_takes_the_place_of_a_fallback(tmp_path: Path, release: Release)
     folder = tmp_path / "pbx"
     prepare(release, folder, TEXTS, "fr")
     (tmp_path / "bin").mkdir()
+    noise = 'for word; do case $word in /*) (printf RIFF; yes ~~ | head -c 64000) >"$word";; esac;'
     for program in ("espeak-ng", "sox"):  # a voice: makes every file that it is told of
         script = tmp_path / "bin" / program
-        script.write_text('#!/bin/sh\nfor word; do case $word in /*) : >"$word" ;; esac; done\n')
+        script.write_text(f"#!/bin/sh\n{noise} done\n")
         script.chmod(0o755)
     for _ in range(2):
         assert prepare(release, folder, TEXTS, "fr") == []
         assert files(folder)[1:] == [f"{n}.{k}" for n in TEXTS for k in ("alaw", "sln16")]
+
+
+def test_a_recording_that_was_deleted_is_a_draft_again_and_stays_one(
+    tmp_path: Path, release: Release
+) -> None:
+    folder = tmp_path / "pbx"
+    drafted(folder, release)
+    (tmp_path / "x.alaw").write_bytes(b"voice")
+    recordings.put(folder, "greeting", [tmp_path / "x.alaw"], Recording("Bonjour."))
+    (folder / "greeting.alaw").unlink()
+    prepare(release, folder, TEXTS, "fr")
+    assert "greeting" not in recordings.notes(folder)
+    assert "greeting" in recordings.drafts(folder)
+    assert prepare(release, folder, TEXTS | {"greeting": "Bonsoir."}, "fr")  # it is made again
+
+
+def test_a_draft_that_was_broken_off_is_not_taken_for_a_recording(
+    tmp_path: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the process dies that puts a draft into its place."""
+    folder = tmp_path / "pbx"
+    for last in range(1, 9):
+        shutil.rmtree(folder, ignore_errors=True)
+        drafted(folder, release)
+        steps = 0
+        with monkeypatch.context() as patch:
+            for name in ("replace", "unlink"):
+                real = getattr(Path, name)
+
+                def act(*values: object, real: Any = real, last: int = last) -> Any:
+                    nonlocal steps
+                    steps += 1
+                    if steps == last:
+                        raise KeyboardInterrupt
+                    return real(*values)
+
+                patch.setattr(Path, name, act)
+            with contextlib.suppress(KeyboardInterrupt):
+                prepare(release, folder, TEXTS | {"greeting": "Bonsoir."}, "fr")
+        poor = prepare(release, folder, TEXTS | {"greeting": "Bonsoir."}, "fr")
+        assert poor == ["greeting", "wait"]  # both are our own, and were made again
+        assert not recordings.recordings(folder)
