@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from . import clocks, days, erasures, kinds
+from . import clocks, days, erasures, invitations, kinds
 from .clocks import before
 from .events import MICRO, Event, instant, now
 from .rebuild import Progress, recompute, silent
@@ -28,6 +28,7 @@ from .store import Store
 
 DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
+STARTED = f"({', '.join(repr(kind) for kind in sorted(kinds.START_KINDS))})"
 
 # Whose token may go. A call that still counts as an attempt goes with its caller's entry, so that
 # none is opened again by what is left; an entry that was closed today can be opened again.
@@ -124,6 +125,8 @@ def _carry_out(store: Store, at: int, zone: ZoneInfo, forgotten: Path | None) ->
     yield Done("calls", "calls that are figures only", clocks.CALLS, count)
     count = _agents(connection, before(at, clocks.AGENTS))
     yield Done("agents", "facts about single agents", clocks.AGENTS, count)
+    count = invitations.expire(connection, before(at, clocks.INVITATIONS))
+    yield Done("invitations", "personal links that are dead", clocks.INVITATIONS, count)
     count = _audit(connection, before(at, clocks.AUDIT))
     yield Done("audit", "facts about the machine", clocks.AUDIT, count)
 
@@ -190,7 +193,8 @@ def _agents(connection: sqlite3.Connection, limit: int) -> int:
     declared = f"""DELETE FROM journal WHERE kind GLOB 'agent.*' AND at <= :before
         AND (actor NOT IN (SELECT name FROM agents) OR seq NOT IN (
             SELECT max(seq) FROM journal WHERE kind IN {DECLARED} GROUP BY actor
-            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {HEARD} GROUP BY actor))"""
+            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {HEARD} GROUP BY actor
+            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {STARTED} GROUP BY actor, kind))"""
     return sum(connection.execute(sql, values).rowcount for sql in (answers, rings, declared))
 
 

@@ -119,6 +119,17 @@ PROJECTIONS = {
             last INTEGER NOT NULL,       -- the highest number of a call when it was counted
             body TEXT NOT NULL           -- JSON, see records/days.py
         ) STRICT, WITHOUT ROWID""",
+    "starts": """
+        CREATE TABLE starts (
+            agent TEXT PRIMARY KEY,
+            invited INTEGER,             -- when their newest link was made
+            joined INTEGER,              -- when they chose a password for the page
+            charter TEXT,                -- SHA-256 of the text that they accepted
+            accepted INTEGER,
+            phone INTEGER,               -- when their phone got its present password
+            echoed INTEGER,              -- when they last made the echo call
+            heard INTEGER                -- when they last said that they heard themselves
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -130,6 +141,7 @@ INDEXES = {
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
     "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
+    "starts": (),
     "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
@@ -218,6 +230,26 @@ def m008_days(db: Database) -> None:
     """For a line that is older: where callers gave up is known after a rebuild."""
     if "gave_up" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
+    make_projections(db.conn)
+
+
+@migrations()
+def m012_invitations(db: Database) -> None:
+    """Volunteers who are invited by a personal link, and how far each has come."""
+    db.execute("ALTER TABLE agents ADD COLUMN email TEXT")  # NULL: none is known
+    db.execute("ALTER TABLE agents ADD COLUMN disabled INTEGER")  # since when; NULL: takes calls
+    db.execute(
+        """CREATE TABLE invitations (
+            agent TEXT PRIMARY KEY REFERENCES agents (name) ON DELETE CASCADE,
+            hash TEXT NOT NULL UNIQUE,   -- SHA-256 of what the link holds
+            made INTEGER NOT NULL,
+            expires INTEGER NOT NULL,
+            given INTEGER,               -- when it was printed, written, taken by a mail server
+            used INTEGER,                -- when a password was chosen with it
+            failed TEXT NOT NULL DEFAULT ''     -- what the mail server said
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX members_agent ON members (agent)")
     make_projections(db.conn)
 
 
