@@ -1,10 +1,11 @@
-"""Agents by phone: *11 available, *12 pause, *10 away."""
+"""Agents by phone: *11 available, *12 pause, *10 away, *16 the test of a headset."""
 
 import asyncio
 
 import structlog
 
 from ..records import kinds, people
+from ..records.welcome import happened
 from .channel import Channel
 from .flow import finish
 from .line import Line
@@ -34,3 +35,16 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
             said = "failed"
     await channel.say(said)
     await finish(channel)
+
+
+async def note_echo(channel: Channel, line: Line) -> None:
+    """Write down that the agent behind this phone tries the headset; the dialplan plays the echo.
+
+    It does so whatever becomes of this: whoever tests a headset must hear something.
+    """
+    if line.knows(channel.endpoint):
+        try:
+            async with asyncio.timeout(JOURNAL):
+                await line.append(happened(kinds.ECHOED, channel.endpoint, by="phone"))
+        except TimeoutError:
+            log.error("an echo call is not written down", agent=channel.endpoint)

@@ -108,13 +108,14 @@ class Board:
     def _read_all(self, at: int) -> None:
         connection = self._connection
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
-        people = [agent_of(row, at) for row in views.presence(connection)]
+        people = [agent_of(row, at) for row in views.there(connection)]
         members = queries.members(connection)
         self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
         self.state.members = members
+        self.state.staff = views.staff(connection)
         self._calls.clear()
         self._all = self._people = False
 
@@ -130,7 +131,7 @@ class Board:
                 state.calls.pop(key, None)
         self._calls.clear()
         if self._people or any(a.group == "resting" for a in state.agents.values()):
-            people = [agent_of(row, at) for row in views.presence(self._connection)]
+            people = [agent_of(row, at) for row in views.there(self._connection)]
             state.agents = {agent.name: agent for agent in people}
             self._people = False
         if self.day_is_due(at):

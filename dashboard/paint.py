@@ -71,7 +71,7 @@ class Painter:
             yield self._queue(queue, state)
         yield "chart", (day.slots, day.began, state.hotline), lambda: self._chart(state)
         yield "agents-online", online, lambda: paint.online(state)
-        yield "agents-empty", (len(state.agents), online), lambda: paint.nobody_online(state)
+        yield "agents-empty", (state.staff, online), lambda: paint.nobody_online(state)
         for agent in sorted(state.agents.values(), key=lambda agent: agent.order):
             if agent.group != "away":
                 yield self._agent(agent)

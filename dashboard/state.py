@@ -129,6 +129,7 @@ class State:
     calls: dict[str, Call] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    staff: int = 0  # agents of the line, whether they are there or not
     lost: int | None = None  # since when there is no connection to the PBX
     trouble: str = ""  # what the database says
     owed: int = 0  # callers in the ledger
@@ -173,8 +174,8 @@ class State:
     def queue(self, name: str) -> Queue:
         # An overflowing call stays in its queue until somebody answers.
         waiting = [c for c in self.calls.values() if c.waits and c.queue == name]
-        agents = [self.agents[a] for a in self.members.get(name, ()) if a in self.agents]
-        groups = [agent.group for agent in agents]
+        members = self.members.get(name, frozenset())
+        groups = [agent.group for agent in self.agents.values() if agent.name in members]
         return Queue(
             name=name,
             label=self.queue_label(name),
