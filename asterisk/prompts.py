@@ -52,6 +52,8 @@ FALLBACK = {
     "voicemail-none": "vm-nomore",
     "voicemail-next": "beep",
     "voicemail-done": "vm-nomore",
+    "echo": "demo-echotest",
+    "echo-done": "vm-goodbye",
 }
 
 

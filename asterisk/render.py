@@ -16,6 +16,7 @@ from ..records.folder import Folder
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
+from .overrides import FAMILY
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
@@ -95,6 +96,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "pbx": plan.folder.pbx.absolute(),
         "prompts": plan.folder.prompts.absolute(),
         "realm": REALM,
+        "overrides": FAMILY,
         "callerid": CALLERID,
         "freeze": FREEZE,
         "strategies": STRATEGIES,
@@ -102,6 +104,8 @@ def _values(plan: Plan) -> dict[str, object]:
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES,
         "messages_code": dialplan.MESSAGES,
+        "echo_code": dialplan.ECHO,
+        "echo_seconds": dialplan.ECHO_SECONDS,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
@@ -144,7 +148,7 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(trunk.dids))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
+    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES, dialplan.ECHO})
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

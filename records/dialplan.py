@@ -22,6 +22,8 @@ AGENTS = "agents"  # context of the agents' phones: feature codes only
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
 MESSAGES = "*13"  # what an agent's phone dials to hear messages
+ECHO = "*16"  # ... to hear itself: the test of a headset
+ECHO_SECONDS = 30  # as long as that test may last
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.

@@ -59,6 +59,8 @@ voicemail-noted = "Oui."
 voicemail-none = "Non."
 voicemail-next = "Oui ?"
 voicemail-done = "Oui."
+echo = "Oui ?"
+echo-done = "Oui."
 """
 HEAD = """
 [line]
