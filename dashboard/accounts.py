@@ -25,6 +25,9 @@ from .settings import CODE_SECONDS, NAME_MAX, PASSWORD_MAX, PASSWORD_MIN, SESSIO
 COORDINATOR, AGENT = "coordinator", "agent"
 ROLES = (COORDINATOR, AGENT)
 
+SELECT = """SELECT a.*, g.disabled FROM accounts a
+    LEFT JOIN agents g ON g.name = a.agent WHERE a.name = ?"""
+
 migrations = Migrations("dashboard")
 
 
@@ -55,6 +58,13 @@ def m001_accounts(db: Database) -> None:
     )
 
 
+@migrations()
+def m002_agent(db: Database) -> None:
+    """Whose account it is, when it is an agent's; NULL: it is nobody's who takes calls."""
+    if "agent" not in db["accounts"].columns_dict:
+        db.execute("ALTER TABLE accounts ADD COLUMN agent TEXT")
+
+
 class AccountError(Exception):
     """What was asked cannot be done; the text is a key of the catalogue."""
 
@@ -67,6 +77,7 @@ class Account:
     label: str
     roles: frozenset[str]
     session: str = ""  # hash of the session's cookie
+    agent: str = ""  # who takes calls; empty when nobody
 
 
 def prepare(path: Path) -> None:
@@ -84,7 +95,7 @@ def has_accounts(path: Path) -> bool:
 def issue_code(path: Path) -> str:
     """A new one-time code for ``/start?code=``: one use, 24 hours. Earlier ones are void."""
     code = secrets.token_urlsafe(20)
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM codes")
         row = (digest(code), _now() + CODE_SECONDS)
         connection.execute("INSERT INTO codes (hash, expires) VALUES (?, ?)", row)
@@ -101,7 +112,7 @@ def claim(path: Path, code: str, name: str, password: str) -> Account:
     with closing(reader(path)) as connection:
         _check_code(connection, code)  # before the costly hash
     hashed = passwords.hashed(password)
-    with _writing(path) as connection:
+    with writing(path) as connection:
         _check_code(connection, code)
         connection.execute("DELETE FROM codes WHERE hash = ?", (digest(code),))
         return _add(connection, label, (COORDINATOR,), hashed)
@@ -114,12 +125,14 @@ def sign_in(path: Path, name: str, password: str) -> Account:
     """
     key = fold(name)
     with closing(reader(path)) as connection:
-        row = connection.execute("SELECT * FROM accounts WHERE name = ?", (key,)).fetchone()
+        row = connection.execute(SELECT, (key,)).fetchone()
     fits = passwords.fits(password[:PASSWORD_MAX], row["password"] if row else None)
     if row is None or not fits:
         raise AccountError("signin.wrong")
+    if row["disabled"]:
+        raise AccountError("signin.disabled")
     if passwords.is_old(row["password"]):
-        with _writing(path) as connection:
+        with writing(path) as connection:
             fresh = (passwords.hashed(password), key, row["password"])
             sql = "UPDATE accounts SET password = ? WHERE name = ? AND password = ?"
             connection.execute(sql, fresh)
@@ -130,7 +143,7 @@ def open_session(path: Path, account: str) -> str:
     """Begin a session and return what its cookie holds."""
     cookie = secrets.token_urlsafe(24)
     now = _now()
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM sessions WHERE expires <= ?", (now,))
         row = (digest(cookie), account, now, now + SESSION_SECONDS)
         connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
@@ -139,20 +152,21 @@ def open_session(path: Path, account: str) -> str:
 
 def close_session(path: Path, session: str) -> None:
     """End one session, by the hash of its cookie."""
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
 
 def close_sessions(path: Path, account: str) -> int:
     """End all sessions of an account and say how many there were."""
-    with _writing(path) as connection:
+    with writing(path) as connection:
         return connection.execute(
             "DELETE FROM sessions WHERE account = ?", (fold(account),)
         ).rowcount
 
 
 def account_of(row: sqlite3.Row, session: str = "") -> Account:
-    return Account(row["name"], row["label"], frozenset(row["roles"].split()), session)
+    roles = frozenset(row["roles"].split())
+    return Account(row["name"], row["label"], roles, session, row["agent"] or "")
 
 
 def check_words(label: str, password: str) -> None:
@@ -185,7 +199,9 @@ def _add(
 ) -> Account:
     row = (fold(label), label, " ".join(roles), hashed, _now())
     try:
-        connection.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
+        connection.execute(
+            "INSERT INTO accounts (name, label, roles, password, added) VALUES (?, ?, ?, ?, ?)", row
+        )
     except sqlite3.IntegrityError:
         raise AccountError("start.taken") from None
     return Account(fold(label), label, frozenset(roles))
@@ -196,7 +212,7 @@ def _now() -> int:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(path, timeout=10, isolation_level=None)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
