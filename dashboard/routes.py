@@ -5,7 +5,16 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
+from . import (
+    board_page,
+    figures_page,
+    ledger_page,
+    promises,
+    sheets_page,
+    signin,
+    voicemail,
+    welcome_page,
+)
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -42,6 +51,13 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", "/sign-in", signin.sign_in, PUBLIC),
     ("POST", "/sign-out", signin.sign_out, MEMBERS),
     ("POST", "/language", signin.language, PUBLIC),
+    ("GET", r"/join/{secret:[A-Za-z0-9_-]{20,64}}", welcome_page.join, PUBLIC),
+    ("POST", r"/join/{secret:[A-Za-z0-9_-]{20,64}}", welcome_page.join_with, PUBLIC),
+    ("GET", "/welcome", welcome_page.show, MEMBERS),
+    ("GET", "/welcome/state", welcome_page.state, MEMBERS),
+    ("POST", "/welcome/charter", welcome_page.accept, MEMBERS),
+    ("POST", "/welcome/phone", welcome_page.rekey, MEMBERS),
+    ("POST", "/welcome/heard", welcome_page.confirm, MEMBERS),
 )
 
 

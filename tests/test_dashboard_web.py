@@ -206,7 +206,7 @@ def test_it_declares_a_role_for_every_route(tmp_path: Path) -> None:
     assert len(found) >= len(routes.ROUTES)
     assert [route for route in found if route not in app[ROLES]] == []
     public = {r.resource.canonical for r in found if r.resource and not app[ROLES][r]}
-    assert public == {"/start", "/sign-in", "/language", "/static"}
+    assert public == {"/join/{secret}", "/start", "/sign-in", "/language", "/static"}
 
 
 async def test_it_refuses_a_route_without_a_role(page: Page) -> None:
