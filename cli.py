@@ -32,7 +32,8 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "FiguresError PrivacyError NumberError BackupError DrillError "
+    "EnrolError MailError LetterError".split()
 )
 
 
