@@ -24,9 +24,11 @@ from .settings import CODE_SECONDS, NAME_MAX, PASSWORD_MAX, PASSWORD_MIN, SESSIO
 
 COORDINATOR, AGENT = "coordinator", "agent"
 ROLES = (COORDINATOR, AGENT)
+BEGINNER = "beginner"  # in place of AGENT until the charter is accepted: no caller's number yet
 
-SELECT = """SELECT a.*, g.disabled FROM accounts a
-    LEFT JOIN agents g ON g.name = a.agent WHERE a.name = ?"""
+SELECT = """SELECT a.*, g.disabled, t.charter FROM accounts a
+    LEFT JOIN agents g ON g.name = a.agent LEFT JOIN starts t ON t.agent = a.agent
+    WHERE a.name = ?"""
 
 migrations = Migrations("dashboard")
 
@@ -165,7 +167,10 @@ def close_sessions(path: Path, account: str) -> int:
 
 
 def account_of(row: sqlite3.Row, session: str = "") -> Account:
+    """:param row: of SELECT, or of sessions.py."""
     roles = frozenset(row["roles"].split())
+    if row["agent"] and row["charter"] is None and AGENT in roles:
+        roles = roles - {AGENT} | {BEGINNER}
     return Account(row["name"], row["label"], roles, session, row["agent"] or "")
 
 

@@ -13,7 +13,7 @@ from ..records import invitations
 from ..records.people import PeopleError
 from ..records.schema import reader
 from . import accounts, passwords
-from .accounts import AGENT, Account
+from .accounts import AGENT, BEGINNER, Account
 from .settings import NAME_MAX
 
 
@@ -33,13 +33,13 @@ def join(path: Path, secret: str, password: str) -> Account:
     hashed = passwords.hashed(password)
     with invitations.redeem(path, secret) as (connection, invited):
         name, agent = _name(connection, invited.agent), invited.agent
-        row = connection.execute("SELECT * FROM accounts WHERE name = ?", (name,)).fetchone()
+        row = connection.execute(accounts.SELECT, (name,)).fetchone()
         if row is None:
             sql = """INSERT INTO accounts (name, label, roles, password, added, agent)
                 VALUES (?, ?, ?, ?, ?, ?)"""
             values = (name, invited.label, AGENT, hashed, int(time.time()), agent)
             connection.execute(sql, values)
-            return Account(name, invited.label, frozenset({AGENT}), "", agent)
+            return Account(name, invited.label, frozenset({BEGINNER}), "", agent)
         connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name))
         connection.execute("DELETE FROM sessions WHERE account = ?", (name,))
         return accounts.account_of(row)

@@ -15,31 +15,32 @@ from . import (
     voicemail,
     welcome_page,
 )
-from .accounts import AGENT, COORDINATOR
+from .accounts import AGENT, BEGINNER, COORDINATOR
 from .keys import ROLES
 
 STATIC = Path(__file__).with_name("static")
 
 PUBLIC: frozenset[str] = frozenset()  # anybody, signed in or not
-MEMBERS = frozenset({COORDINATOR, AGENT})
+PLEDGED = frozenset({COORDINATOR, AGENT})  # callers' numbers and voices: who accepted the charter
+MEMBERS = PLEDGED | {BEGINNER}
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("GET", "/", board_page.board, MEMBERS),
     ("GET", "/stream", board_page.follow, MEMBERS),
-    ("GET", "/ledger", ledger_page.show, MEMBERS),
+    ("GET", "/ledger", ledger_page.show, PLEDGED),
     (
         "POST",
         r"/ledger/{caller:[0-9a-f]{32}}/{act:claim|release|tried|close|reopen}",
         ledger_page.act,
-        MEMBERS,
+        PLEDGED,
     ),
-    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/call", promises.call, MEMBERS),
-    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/later", promises.later, MEMBERS),
-    ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, MEMBERS),
-    ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, MEMBERS),
-    ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/call", promises.call, PLEDGED),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/later", promises.later, PLEDGED),
+    ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, PLEDGED),
+    ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, PLEDGED),
+    ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, PLEDGED),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
     ("GET", "/figures", figures_page.show, MEMBERS),

@@ -20,8 +20,9 @@ from .settings import COOKIE, SECURE_COOKIE, SESSION_SECONDS
 
 LOOPBACK = ("127.0.0.1", "::1", None)  # None: a Unix socket
 # Whoever is disabled is signed out by that alone.
-SELECT = """SELECT s.id, a.name, a.label, a.roles, a.agent FROM sessions s
+SELECT = """SELECT s.id, a.name, a.label, a.roles, a.agent, t.charter FROM sessions s
     JOIN accounts a ON a.name = s.account LEFT JOIN agents g ON g.name = a.agent
+    LEFT JOIN starts t ON t.agent = a.agent
     WHERE s.id = ? AND s.expires > ? AND g.disabled IS NULL"""
 
 ALIVE = """SELECT s.id FROM sessions s

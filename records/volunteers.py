@@ -78,7 +78,8 @@ def decode(data: bytes) -> tuple[str, list[str]]:
         except UnicodeDecodeError as error:
             text = data.decode("cp1252", "replace")
             number = data[: error.start].count(b"\n") + 1
-            seen = text.splitlines()[number - 1].strip()[:60]
+            line = text.split("\n")[number - 1].strip()[:60]
+            seen = "".join(sign if sign.isprintable() else "?" for sign in line)
             notes = [
                 f"not UTF-8: read as Latin-1 (Windows-1252). Check the accents, as in line "
                 f'{number}: "{seen}"; if they are wrong, save the file as CSV UTF-8'

@@ -45,7 +45,11 @@ def test_a_link_is_good_once(path: Path) -> None:
     secret = invite(path, "driss")
     assert invitations.look(path, secret).label == "Driss"
     account = joining.join(path, secret, PASSWORD)
-    assert (account.name, account.agent, account.roles) == ("driss", "driss", frozenset({"agent"}))
+    assert (account.name, account.agent, account.roles) == (
+        "driss",
+        "driss",
+        frozenset({"beginner"}),
+    )
     assert accounts.sign_in(path, "Driss", PASSWORD).agent == "driss"
     assert invitations.look(path, secret).used
     with pytest.raises(LinkError):

@@ -20,7 +20,7 @@ page_url = "https://ligne.example.org"
 host = "127.0.0.1"
 port = {port}
 security = "none"
-sender = "Entraide <ligne@example.org>"
+sender = "Entraide numérique <ligne@example.org>"
 """
 NAMES = ("ana", "bob", "cleo", "driss", "odile")
 
@@ -59,7 +59,7 @@ def test_each_gets_a_link_of_their_own(line: Path) -> None:
     assert done.output.endswith("5 sent\n")
     assert sink.to == addresses(*NAMES) and sink.connections == 1
     for mail, name in zip(sink.mails, NAMES, strict=True):
-        assert mail["From"] == "Entraide <ligne@example.org>"
+        assert mail["From"] == "Entraide numérique <ligne@example.org>"
         assert mail["Subject"] == "Bienvenue sur la ligne Entraide numérique"
         assert mail["Message-ID"].endswith("@example.org>") and mail["Date"]
         text = mail.get_content()

@@ -39,6 +39,8 @@ def test_it_says_that_a_file_is_latin_1_and_where_to_look() -> None:
     assert [row.label for row in sheet.rows] == ["Camille", "Éliane"]
     (note,) = sheet.notes
     assert 'line 3: "Éliane"' in note and "UTF-8" in note
+    (note,) = volunteers.decode(b"label\n\xe9\x1b[2J\x0b\n")[1]  # a terminal obeys nobody
+    assert 'line 2: "é?[2J"' in note
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,15 @@ async def test_who_is_disabled_is_signed_out_by_that_alone(page: Page, secret: s
 
 async def test_a_volunteer_sees_what_volunteers_see(page: Page, secret: str) -> None:
     await join(page, secret)
-    for path in ("/", "/ledger", "/sheets", "/figures"):
+    for path in ("/", "/sheets", "/figures"):
         assert (await page.get(path))[0] == 200
+    # Nobody sees a caller's number, or hears one, who has not accepted the charter.
+    for path in ("/ledger", "/messages/x"):
+        status, _, headers = await page.get(path)
+        assert (status, headers["Location"]) == (303, "/welcome")
+    assert (await page.post(f"/ledger/{'0' * 32}/claim"))[0] == 403
+    await accept(page)
+    assert (await page.get("/ledger"))[0] == 200
 
 
 def test_where_somebody_stands() -> None:
