@@ -42,7 +42,7 @@ TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
     "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError "
-    "SoundError".split()
+    "SoundError EnrolError MailError LetterError".split()
 )
 
 

@@ -33,6 +33,10 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Language = Literal["fr", "en"]
 Strategy = Literal["longest-idle", "round-robin", "fewest-calls", "random", "in-order", "ring-few"]
 
+URL = r"^https?://[A-Za-z0-9][A-Za-z0-9.:_-]*(/[A-Za-z0-9._~-]+)*$"  # no slash at the end
+ADDRESS = (
+    r"^([^\x00-\x1f<>\"@,;:]* )?<?[^\s<>@,;:]+@[A-Za-z0-9.-]+>?$"  # name@host, Who <name@host>
+)
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 RESERVED = ("trunk-", "queue-")  # prefixes of names that we give inside Asterisk
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -76,6 +80,13 @@ class Network(_Table, frozen=True):
     agi: Port = 4573
     page_bind: Host = "127.0.0.1"
     page: Port = 8080
+    page_url: Annotated[str, Meta(pattern=URL)] | None = None  # the page as others reach it
+
+    @property
+    def page_address(self) -> str:
+        """Where the page is, without a slash at the end."""
+        host = f"[{self.page_bind}]" if ":" in self.page_bind else self.page_bind
+        return self.page_url or f"http://{host}:{self.page}"
 
 
 class Trunk(_Table, frozen=True):
@@ -178,6 +189,16 @@ class Voicemail(_Table, frozen=True):
     silence: Annotated[int, Meta(ge=2, le=30)] = 6  # seconds that end a message
 
 
+class Mail(_Table, frozen=True):
+    """How invitations are sent; without this table they are printed or written into a file."""
+
+    host: Host
+    sender: Annotated[str, Meta(pattern=ADDRESS, max_length=200)]
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+
+
 class Hotline(_Table, frozen=True):
     """The whole line, as hotline.toml says it."""
 
@@ -189,6 +210,7 @@ class Hotline(_Table, frozen=True):
     hours: Hours | None = None  # without hours the line is always open
     callbacks: Callbacks | None = None  # without it no call-back is promised
     voicemail: Voicemail | None = None  # without it no message is taken
+    mail: Mail | None = None  # without it invitations are not sent
     prompts: dict[Name, Annotated[str, Meta(max_length=2000)]] = {}
 
     @property
@@ -311,6 +333,9 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _trunk_problems(hotline)
     yield from _hours_problems(hotline)
     yield from _callback_problems(hotline, seen)
+    mail = hotline.mail
+    if mail and mail.security == "none" and mail.host not in ("127.0.0.1", "localhost", "::1"):
+        yield ("mail", "security"), 'mail leaves the machine encrypted: "starttls" or "tls"'
     catalogue = [name for name in _catalogue(hotline.line.language) if name not in PATTERNS]
     prompts = dict.fromkeys([*catalogue, *prompt_numbers()])
     for prompt in hotline.prompts:

@@ -181,10 +181,16 @@ class Hunt:
         now = self._clock()
         waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
         if waiting:
-            self._hand_out(offers(waiting, self._agents.values(), self._queues, now), now)
+            able = self._able(waiting)
+            self._hand_out(offers(waiting, able, self._queues, now), now)
             waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
-        change = next_change(waiting, self._agents.values(), self._queues, now) if waiting else None
+        change = next_change(waiting, able, self._queues, now) if waiting else None
         self._wake_at(change, now)
+
+    def _able(self, waiting: Iterable[Caller]) -> list[Agent]:
+        """Who may be rung at all: of thousands of agents most are away, and the core asks each."""
+        asked = {caller.agent for caller in waiting if caller.only}
+        return [a for a in self._agents.values() if a.available or a.name in asked]
 
     def _hand_out(self, found: Iterable[Offer], now: int) -> None:
         for offer in found:

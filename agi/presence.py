@@ -1,13 +1,14 @@
-"""Agents by phone: *11 available, *12 pause, *10 away, *14 available for some minutes."""
+"""Agents by phone: *11 available, *12 pause, *10 away, *14 free for a while, *16 the headset."""
 
 import asyncio
 
 import structlog
 
-from ..records import people
+from ..records import kinds, people
 from ..records.dialplan import FREE, FREE_KEYS
 from ..records.events import now
 from ..records.presence import KINDS, after
+from ..records.welcome import happened
 from .channel import Channel
 from .flow import ask, finish
 from .line import Line
@@ -54,3 +55,16 @@ async def _write(channel: Channel, line: Line, state: str) -> bool:
         log.error("presence not written in time", agent=channel.endpoint, state=state)
         return False
     return True
+
+
+async def note_echo(channel: Channel, line: Line) -> None:
+    """Write down that the agent behind this phone tries the headset; the dialplan plays the echo.
+
+    It does so whatever becomes of this: whoever tests a headset must hear something.
+    """
+    if line.knows(channel.endpoint):
+        try:
+            async with asyncio.timeout(JOURNAL):
+                await line.append(happened(kinds.ECHOED, channel.endpoint, by="phone"))
+        except TimeoutError:
+            log.error("an echo call is not written down", agent=channel.endpoint)

@@ -90,6 +90,7 @@ class Flows:
             "messages": self._listen,
             "doctor": self._answer_the_doctor,
             "prompt": self._record,
+            "echo": self._note_echo,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -127,16 +128,14 @@ class Flows:
         """Who should ring without us: (queue, agent) -> paused."""
         reader = self._journal.open_reader()
         try:
-            rows = views.presence(reader)
+            rows = views.roster(reader)
         finally:
             reader.close()
-        states = {row["name"]: row["state"] for row in rows if not is_over(row, now())}
+        queues, at = self._hotline().queues, now()
         return {
-            (queue, agent): states[agent] == "paused"
-            for queue, agents in people.members(self._folder.database).items()
-            if queue in self._hotline().queues
-            for agent in agents
-            if states.get(agent) in ("available", "paused")
+            (row["queue"], row["agent"]): row["state"] == "paused"
+            for row in rows
+            if row["queue"] in queues and not is_over(row, at)
         }
 
     async def _take(self, channel: AgiChannel) -> None:
@@ -165,6 +164,9 @@ class Flows:
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)
+
+    async def _note_echo(self, channel: AgiChannel) -> None:
+        await presence.note_echo(channel, self._line)
 
     async def _follow(self, after: int) -> None:
         """Presence and people, from whatever process wrote them down."""

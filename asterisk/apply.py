@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..hotline import Hotline, load, parse, read
 from ..records.folder import Folder
-from ..records.people import list_agents
+from ..records.people import Agent, list_agents
 from ..records.secrets import load as load_secrets
-from . import prompts, settings
+from . import overrides, prompts, settings
 from .control import NotRunning
 from .modules import loadable
 from .pbx import Pbx
@@ -29,7 +29,7 @@ def next_files(folder: Folder, release: Release, file: Path | None = None) -> tu
     hotline = parse(text, str(file))
     plan = Plan(
         hotline=hotline,
-        agents=list_agents(folder.database),
+        agents=phones_of(folder),
         secrets=load_secrets(folder.secrets),
         folder=folder,
         modules=loadable(release.modules),
@@ -37,6 +37,11 @@ def next_files(folder: Folder, release: Release, file: Path | None = None) -> tu
     files = render(plan)
     verify(plan, files)
     return hotline, files | {settings.MODEL: text}
+
+
+def phones_of(folder: Folder) -> list[Agent]:
+    """The agents whose phones Asterisk lets in: all but the disabled ones."""
+    return [agent for agent in list_agents(folder.database) if not agent.disabled]
 
 
 def plan(folder: Folder, release: Release) -> list[str]:
@@ -72,6 +77,8 @@ def apply(
         pbx = Pbx(release, folder.pbx)
         ask = pbx.ask if _runs(pbx) else None
         done = settings.switch(folder, files, ask)
+        if ask is not None:  # every password of today stands in pjsip.conf again
+            overrides.make_equal(ask, {})
     if moved:
         done.append("the services take new addresses and ports when they are started again")
     if poor:

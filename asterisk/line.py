@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, time
 from pathlib import Path
 
-from ..hotline import load
-from ..records import ballast, messages, people, schema, secrets, views
+from ..hotline import Network, load
+from ..records import ballast, messages, people, schema, secrets
 from ..records.check import Finding
 from ..records.check import check as in_itself
-from ..records.events import MICRO, instant
+from ..records.events import MICRO
 from ..records.folder import Folder
 from .check import check as against_asterisk
 from .control import LONGEST_PATH
@@ -62,52 +62,38 @@ def start(folder: Folder, pbx: Pbx) -> Status:
     return pbx.start()
 
 
-def add_agent(folder: Folder, name: str, label: str, queues: Sequence[str]) -> list[str]:
+def check_queues(folder: Folder, queues: Sequence[str]) -> None:
+    """:raises LineError: one of them is none of hotline.toml's."""
+    known = load(folder.hotline).queues
+    for queue in queues:
+        if queue not in known:
+            raise LineError(f"no queue {queue!r}; there are: {', '.join(known)}")
+
+
+def add_agent(
+    folder: Folder, name: str, label: str, queues: Sequence[str], email: str = ""
+) -> list[str]:
     """Add an agent and say what to type into the phone.
 
-    :raises LineError, PeopleError: an unknown queue, a bad or taken name.
+    :raises LineError, PeopleError: an unknown queue, a bad or taken name or address.
     """
     hotline = load(folder.hotline)
-    for queue in queues:
-        if queue not in hotline.queues:
-            raise LineError(f"no queue {queue!r}; there are: {', '.join(hotline.queues)}")
-    password = people.add_agent(folder.database, name, label, queues or list(hotline.queues))
-    host = hotline.network.bind
-    if host == "0.0.0.0":
-        host = "the address of this machine"
+    check_queues(folder, queues)
+    joined = queues or list(hotline.queues)
+    password = people.add_agent(folder.database, name, label, joined, email=email)
+    added = f"{label} is added. Type this into the phone; the password is not shown again:"
+    return [added, *phone_settings(hotline.network, name, password)]
+
+
+def phone_settings(network: Network, name: str, password: str) -> list[str]:
+    """What an agent types into a phone, and what they dial then."""
+    host = "the address of this machine" if network.bind == "0.0.0.0" else network.bind
     return [
-        f"{label} is added. Type this into the phone; the password is not shown again:",
-        f"  server    {host}  port {hotline.network.sip}  transport UDP",
+        f"  server    {host}  port {network.sip}  transport UDP",
         f"  user      {name}",
         f"  password  {password}",
-        "Then dial *11 (available), *12 (pause) or *10 (away).",
+        "Then dial *16 (hear yourself), *11 (available), *12 (pause) or *10 (away).",
     ]
-
-
-def agents(folder: Folder) -> list[dict[str, str]]:
-    """The agents as rows for a list."""
-    queues = {agent.name: agent.queues for agent in people.list_agents(folder.database)}
-    connection = schema.reader(folder.database)
-    try:
-        return [
-            {
-                "name": row["name"],
-                "label": row["label"],
-                "queues": " ".join(queues[row["name"]]),
-                "presence": row["state"],
-                "until": _clock(row["until"]),
-                "phone": "reachable" if row["reachable"] else "not registered",
-                "does": row["stage"],
-            }
-            for row in views.presence(connection)
-        ]
-    finally:
-        connection.close()
-
-
-def _clock(at: int | None) -> str:
-    """The machine's local time of an instant; empty without one."""
-    return "" if at is None else f"{instant(at).astimezone():%H:%M}"
 
 
 def how_to_call(folder: Folder, demo: bool) -> list[str]:

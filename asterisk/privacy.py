@@ -120,7 +120,11 @@ def report(folder: Folder, at: int) -> Iterator[Holding]:
     yield Holding("pbx/log/master.db", what, clocks.ASTERISK, traces.oldest(folder))
     logs = min(map(traces.begins, traces.logs(folder)), default=None)
     yield Holding("pbx/log/", "Asterisk's queue_log and messages.log", clocks.ASTERISK, logs)
-    yield Holding("pbx/lib/astdb.sqlite3", "where agents' phones are, while registered", None)
+    yield Holding(
+        "pbx/lib/astdb.sqlite3",
+        "where agents' phones are, and newer digests of their passwords",
+        None,
+    )
 
 
 @contextmanager

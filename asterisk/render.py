@@ -17,6 +17,7 @@ from ..records.folder import Folder
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
+from .overrides import FAMILY
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
@@ -97,6 +98,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "pbx": plan.folder.pbx.absolute(),
         "prompts": plan.folder.prompts.absolute(),
         "realm": REALM,
+        "overrides": FAMILY,
         "callerid": CALLERID,
         "freeze": FREEZE,
         "strategies": STRATEGIES,
@@ -106,6 +108,8 @@ def _values(plan: Plan) -> dict[str, object]:
         "messages_code": dialplan.MESSAGES,
         "record_codes": _record_codes(),
         "core_sound": core_sound,
+        "echo_code": dialplan.ECHO,
+        "echo_seconds": dialplan.ECHO_SECONDS,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
@@ -166,7 +170,8 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(numbers_of(plan.hotline, name)))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    own_codes = {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES, *_record_codes()}
+    own_codes = {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES}
+    own_codes |= {dialplan.ECHO, *_record_codes()}
     _same("feature codes", codes, own_codes)
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))

@@ -33,7 +33,10 @@ RELOADS = {
     "indications.conf": "module reload indications",
 }
 # Of pjsip.conf's changes, those of a transport wait for a restart.
-RESTART = ("asterisk.conf", "modules.conf", "stasis.conf", "cel_sqlite3_custom.conf")
+RESTART = (
+    *("asterisk.conf", "modules.conf", "stasis.conf", "sorcery.conf"),
+    "cel_sqlite3_custom.conf",
+)
 
 
 class ApplyError(Exception):

@@ -41,22 +41,3 @@ def presence(
     room.declare(folder.database, name, STATES[state], "command", until)
     end = f" until {instant(until).astimezone(zone):%H:%M}" if until else ""
     click.echo(f"{name} is {STATES[state]}{end}, at once; nothing to apply")
-
-
-@click.command("account")
-@click.argument("name")
-@click.argument("account", required=False)
-@click.option("--none", "untie", is_flag=True, help="This agent has no account any more.")
-@click.pass_context
-def tie(context: click.Context, name: str, account: str | None, untie: bool) -> None:
-    """Tie ACCOUNT on the page to an agent: it then shows their own availability and shifts.
-
-    Example: decroche agent account camille "Camille"
-    """
-    from decroche.dashboard import accounts
-
-    if bool(account) == untie:
-        raise click.UsageError("give an account's name, or --none")
-    accounts.tie(line_of(context).database, account or "", name)
-    said = "has no account" if untie else f"is {account!r} on the page, at once"
-    click.echo(f"{name} {said}; nothing to apply")

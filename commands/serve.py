@@ -98,11 +98,13 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             tasks.create_task(keep_running(Pbx(release_here(), folder.pbx)))
         if "recorder" in parts:
             from decroche.asterisk.night import keep_clocks
+            from decroche.asterisk.phones import keep_phones
             from decroche.asterisk.recorder import record
             from decroche.records.messages import keep_clock
             from decroche.records.numbers import keep_forgetting
 
             tasks.create_task(record(folder, journal, network.ami, secrets))
+            tasks.create_task(keep_phones(folder, journal, release_here))
             tasks.create_task(keep_forgetting(folder.database))
             tasks.create_task(keep_clock(folder))
             tasks.create_task(keep_clocks(folder, hotline))

@@ -18,13 +18,17 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from ..records.people import PeopleError
 from ..records.schema import reader
 from . import passwords
 from .settings import CODE_SECONDS, NAME_MAX, PASSWORD_MAX, PASSWORD_MIN, SESSION_SECONDS
 
 COORDINATOR, AGENT = "coordinator", "agent"
 ROLES = (COORDINATOR, AGENT)
+BEGINNER = "beginner"  # in place of AGENT until the charter is accepted: no caller's number yet
+
+SELECT = """SELECT a.*, g.disabled, t.charter FROM accounts a
+    LEFT JOIN agents g ON g.name = a.agent LEFT JOIN starts t ON t.agent = a.agent
+    WHERE a.name = ?"""
 
 migrations = Migrations("dashboard")
 
@@ -56,7 +60,11 @@ def m001_accounts(db: Database) -> None:
     )
 
 
-SIGNED = "INSERT INTO accounts (name, label, roles, password, added) VALUES (?, ?, ?, ?, ?)"
+@migrations()
+def m002_agent(db: Database) -> None:
+    """Whose account it is, when it is an agent's; NULL: it is nobody's who takes calls."""
+    if "agent" not in db["accounts"].columns_dict:
+        db.execute("ALTER TABLE accounts ADD COLUMN agent TEXT")
 
 
 class AccountError(Exception):
@@ -70,17 +78,14 @@ class Account:
     name: str
     label: str
     roles: frozenset[str]
-    agent: str = ""  # whose account this is, if it is an agent's
     session: str = ""  # hash of the session's cookie
+    agent: str = ""  # who takes calls; empty when nobody
 
 
 def prepare(path: Path) -> None:
     """Bring the dashboard's tables up to date; after the records room's own prepare."""
     with closing(sqlite3.connect(path, timeout=30)) as connection:
-        database = Database(connection, execute_plugins=False)
-        migrations.apply(database)
-        if "agent" not in database["accounts"].columns_dict:
-            connection.execute("ALTER TABLE accounts ADD COLUMN agent TEXT")
+        migrations.apply(Database(connection, execute_plugins=False))
         connection.commit()
 
 
@@ -92,7 +97,7 @@ def has_accounts(path: Path) -> bool:
 def issue_code(path: Path) -> str:
     """A new one-time code for ``/start?code=``: one use, 24 hours. Earlier ones are void."""
     code = secrets.token_urlsafe(20)
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM codes")
         row = (digest(code), _now() + CODE_SECONDS)
         connection.execute("INSERT INTO codes (hash, expires) VALUES (?, ?)", row)
@@ -109,7 +114,7 @@ def claim(path: Path, code: str, name: str, password: str) -> Account:
     with closing(reader(path)) as connection:
         _check_code(connection, code)  # before the costly hash
     hashed = passwords.hashed(password)
-    with _writing(path) as connection:
+    with writing(path) as connection:
         _check_code(connection, code)
         connection.execute("DELETE FROM codes WHERE hash = ?", (digest(code),))
         return _add(connection, label, (COORDINATOR,), hashed)
@@ -122,12 +127,14 @@ def sign_in(path: Path, name: str, password: str) -> Account:
     """
     key = fold(name)
     with closing(reader(path)) as connection:
-        row = connection.execute("SELECT * FROM accounts WHERE name = ?", (key,)).fetchone()
+        row = connection.execute(SELECT, (key,)).fetchone()
     fits = passwords.fits(password[:PASSWORD_MAX], row["password"] if row else None)
     if row is None or not fits:
         raise AccountError("signin.wrong")
+    if row["disabled"]:
+        raise AccountError("signin.disabled")
     if passwords.is_old(row["password"]):
-        with _writing(path) as connection:
+        with writing(path) as connection:
             fresh = (passwords.hashed(password), key, row["password"])
             sql = "UPDATE accounts SET password = ? WHERE name = ? AND password = ?"
             connection.execute(sql, fresh)
@@ -138,7 +145,7 @@ def open_session(path: Path, account: str) -> str:
     """Begin a session and return what its cookie holds."""
     cookie = secrets.token_urlsafe(24)
     now = _now()
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM sessions WHERE expires <= ?", (now,))
         row = (digest(cookie), account, now, now + SESSION_SECONDS)
         connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
@@ -147,36 +154,24 @@ def open_session(path: Path, account: str) -> str:
 
 def close_session(path: Path, session: str) -> None:
     """End one session, by the hash of its cookie."""
-    with _writing(path) as connection:
+    with writing(path) as connection:
         connection.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
 
 def close_sessions(path: Path, account: str) -> int:
     """End all sessions of an account and say how many there were."""
-    with _writing(path) as connection:
+    with writing(path) as connection:
         return connection.execute(
             "DELETE FROM sessions WHERE account = ?", (fold(account),)
         ).rowcount
 
 
-def tie(path: Path, account: str, agent: str) -> None:
-    """Make an account that of an agent; another one that was theirs is so no more.
-
-    :param account: empty: the agent has none.
-    :raises PeopleError: there is no such agent, or no such account.
-    """
-    with _writing(path) as connection:
-        if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
-            raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
-        connection.execute("UPDATE accounts SET agent = NULL WHERE agent = ?", (agent,))
-        sql = "UPDATE accounts SET agent = ? WHERE name = ?"
-        if account and not connection.execute(sql, (agent, fold(account))).rowcount:
-            raise PeopleError(f"nobody has signed in as {account!r} yet; see 'account-code'")
-
-
 def account_of(row: sqlite3.Row, session: str = "") -> Account:
+    """:param row: of SELECT, or of sessions.py."""
     roles = frozenset(row["roles"].split())
-    return Account(row["name"], row["label"], roles, row["agent"] or "", session)
+    if row["agent"] and row["charter"] is None and AGENT in roles:
+        roles = roles - {AGENT} | {BEGINNER}
+    return Account(row["name"], row["label"], roles, session, row["agent"] or "")
 
 
 def check_words(label: str, password: str) -> None:
@@ -209,7 +204,9 @@ def _add(
 ) -> Account:
     row = (fold(label), label, " ".join(roles), hashed, _now())
     try:
-        connection.execute(SIGNED, row)
+        connection.execute(
+            "INSERT INTO accounts (name, label, roles, password, added) VALUES (?, ?, ?, ?, ?)", row
+        )
     except sqlite3.IntegrityError:
         raise AccountError("start.taken") from None
     return Account(fold(label), label, frozenset(roles))
@@ -220,7 +217,7 @@ def _now() -> int:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(path, timeout=10, isolation_level=None)
     try:
         connection.execute("PRAGMA foreign_keys = ON")

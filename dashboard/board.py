@@ -42,7 +42,7 @@ class Board:
         self._day = False
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
-        self._rota: tuple[date, Rota] | None = None  # of a local date
+        self._rota: tuple[date, Rota, dict[str, str]] | None = None  # of a local date
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
         at = now()
@@ -113,23 +113,29 @@ class Board:
     def _read_all(self, at: int) -> None:
         connection = self._connection
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
-        people = [agent_of(row, at) for row in views.presence(connection)]
+        people = [agent_of(row, at) for row in views.there(connection)]
         members = queries.members(connection)
         self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
         self.state.members, self.state.expected = members, self._expected(at)
+        self.state.staff = views.staff(connection)
         self._calls.clear()
         self._all = self._people = False
 
-    def _expected(self, at: int) -> dict[str, int]:
-        """Who has a shift now; the rota is read once a day, and when it changes."""
+    def _expected(self, at: int) -> dict[str, tuple[str, int]]:
+        """Who has a shift now: alias, and since when. The rota is read once a day, and when it
+        or somebody changes.
+        """
         zone = self.hotline().zone
         today = instant(at).astimezone(zone).date()
         if self._rota is None or self._rota[0] != today:
-            self._rota = (today, shifts.read(self._connection, today - DAY))
-        return self._rota[1].expected(at, zone)
+            rota = shifts.read(self._connection, today - DAY)
+            self._rota = (today, rota, views.working(self._connection))
+        _, rota, labels = self._rota
+        expected = rota.expected(at, zone).items()
+        return {name: (labels[name], since) for name, since in expected if name in labels}
 
     def _read_touched(self, at: int) -> None:
         state = self.state
@@ -143,7 +149,7 @@ class Board:
                 state.calls.pop(key, None)
         self._calls.clear()
         if self._people or any(_changes(a, at) for a in state.agents.values()):
-            people = [agent_of(row, at) for row in views.presence(self._connection)]
+            people = [agent_of(row, at) for row in views.there(self._connection)]
             state.agents = {agent.name: agent for agent in people}
             self._people = False
         if self.day_is_due(at):

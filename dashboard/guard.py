@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from .accounts import BEGINNER
 from .keys import ACCOUNT, HOTLINE, ROLES, SESSIONS, WORDS
 from .pages import error_page
 from .sessions import is_secure
@@ -81,6 +82,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if roles and account is None:
         raise _ask_to_sign_in(request)
     if roles and account and not roles & account.roles:
+        if BEGINNER in account.roles and request.method in SAFE_METHODS:
+            raise web.HTTPSeeOther("/welcome")
         raise web.HTTPForbidden
     return await handler(request)
 

@@ -130,7 +130,7 @@ def _read(request: web.Request, me: str) -> Ledger:
         total = ledger.count(connection)
         withheld = ledger.withheld(connection, clock.midnight(at, hotline.zone))
         promised = promises.read(request, connection)
-        names = {row["name"]: row["label"] for row in views.presence(connection)}
+        names = views.labels(connection)
         left = voicemail.read(connection, hotline, names)
     keys = secrets.load(folder.secrets).number_keys if mine else ()
     known = {one: numbers.find(folder.database, one, *keys) or "" for one in mine}

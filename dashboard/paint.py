@@ -71,7 +71,7 @@ class Painter:
             yield self._queue(queue, state)
         yield "chart", (day.slots, day.began, state.hotline), lambda: self._chart(state)
         yield "agents-online", online, lambda: paint.online(state)
-        yield "agents-empty", (len(state.agents), online), lambda: paint.nobody_online(state)
+        yield "agents-empty", (state.staff, online), lambda: paint.nobody_online(state)
         late = [(label, self._hour(at, state)) for label, at in state.late]
         yield "agents-expected", late, lambda: paint.expected(late)
         for agent in sorted(state.agents.values(), key=lambda agent: agent.order):

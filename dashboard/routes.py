@@ -16,14 +16,16 @@ from . import (
     shifts_page,
     signin,
     voicemail,
+    welcome_page,
 )
-from .accounts import AGENT, COORDINATOR
+from .accounts import AGENT, BEGINNER, COORDINATOR
 from .keys import ROLES
 
 STATIC = Path(__file__).with_name("static")
 
 PUBLIC: frozenset[str] = frozenset()  # anybody, signed in or not
-MEMBERS = frozenset({COORDINATOR, AGENT})
+PLEDGED = frozenset({COORDINATOR, AGENT})  # callers' numbers and voices: who accepted the charter
+MEMBERS = PLEDGED | {BEGINNER}
 COORDINATORS = frozenset({COORDINATOR})
 SHIFT, DATE = r"/shifts/{shift:[0-9]{1,9}}", r"{date:[0-9]{4}-[0-9]{2}-[0-9]{2}}"
 
@@ -32,18 +34,18 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("GET", "/", board_page.board, MEMBERS),
     ("GET", "/stream", board_page.follow, MEMBERS),
-    ("GET", "/ledger", ledger_page.show, MEMBERS),
+    ("GET", "/ledger", ledger_page.show, PLEDGED),
     (
         "POST",
         r"/ledger/{caller:[0-9a-f]{32}}/{act:claim|release|tried|close|reopen}",
         ledger_page.act,
-        MEMBERS,
+        PLEDGED,
     ),
-    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/call", promises.call, MEMBERS),
-    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/later", promises.later, MEMBERS),
-    ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, MEMBERS),
-    ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, MEMBERS),
-    ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/call", promises.call, PLEDGED),
+    ("POST", r"/ledger/{caller:[0-9a-f]{32}}/later", promises.later, PLEDGED),
+    ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, PLEDGED),
+    ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, PLEDGED),
+    ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, PLEDGED),
     ("GET", "/me", presence_page.card, MEMBERS),
     ("POST", "/me", presence_page.declare, MEMBERS),
     ("GET", "/presence", presence_page.show, COORDINATORS),
@@ -72,6 +74,13 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", "/sign-in", signin.sign_in, PUBLIC),
     ("POST", "/sign-out", signin.sign_out, MEMBERS),
     ("POST", "/language", signin.language, PUBLIC),
+    ("GET", r"/join/{secret:[A-Za-z0-9_-]{20,64}}", welcome_page.join, PUBLIC),
+    ("POST", r"/join/{secret:[A-Za-z0-9_-]{20,64}}", welcome_page.join_with, PUBLIC),
+    ("GET", "/welcome", welcome_page.show, MEMBERS),
+    ("GET", "/welcome/state", welcome_page.state, MEMBERS),
+    ("POST", "/welcome/charter", welcome_page.accept, MEMBERS),
+    ("POST", "/welcome/phone", welcome_page.rekey, MEMBERS),
+    ("POST", "/welcome/heard", welcome_page.confirm, MEMBERS),
 )
 
 

@@ -19,10 +19,15 @@ from .accounts import Account
 from .settings import COOKIE, SECURE_COOKIE, SESSION_SECONDS
 
 LOOPBACK = ("127.0.0.1", "::1", None)  # None: a Unix socket
-SELECT = """SELECT s.id, a.name, a.label, a.roles, a.agent FROM sessions s
-    JOIN accounts a ON a.name = s.account WHERE s.id = ? AND s.expires > ?"""
+# Whoever is disabled is signed out by that alone.
+SELECT = """SELECT s.id, a.name, a.label, a.roles, a.agent, t.charter FROM sessions s
+    JOIN accounts a ON a.name = s.account LEFT JOIN agents g ON g.name = a.agent
+    LEFT JOIN starts t ON t.agent = a.agent
+    WHERE s.id = ? AND s.expires > ? AND g.disabled IS NULL"""
 
-ALIVE = "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND expires > ?"
+ALIVE = """SELECT s.id FROM sessions s
+    JOIN accounts a ON a.name = s.account LEFT JOIN agents g ON g.name = a.agent
+    WHERE s.id IN (SELECT value FROM json_each(?)) AND s.expires > ? AND g.disabled IS NULL"""
 
 
 def is_secure(request: web.BaseRequest) -> bool:

@@ -9,6 +9,7 @@ from multidict import MultiDictProxy
 
 from . import accounts
 from .accounts import Account, AccountError
+from .beginning import place_of
 from .guard import is_own_path
 from .keys import ACCOUNT, FOLDER, SESSIONS, STREAM, TRIES
 from .pages import page
@@ -69,6 +70,9 @@ async def sign_in(request: web.Request) -> web.Response:
     except AccountError as error:
         return page(request, "signin.html", status=422, problem=str(error), **known)
     tries.was_right(account.name, address)
+    if account.agent and onward in ("", "/"):
+        place = await asyncio.to_thread(place_of, request.app[FOLDER], account.agent)
+        onward = "/welcome" if place.step == "charter" else "/"
     await _signed_in(request, account, onward)
 
 

@@ -131,11 +131,12 @@ class State:
     calls: dict[str, Call] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    staff: int = 0  # agents of the line, whether they are there or not
     lost: int | None = None  # since when there is no connection to the PBX
     trouble: str = ""  # what the database says
     owed: int = 0  # callers in the ledger
     promised: int = 0  # call-backs that are promised
-    expected: Mapping[str, int] = field(default_factory=dict)  # by a shift: agent -> since when
+    expected: Mapping[str, tuple[str, int]] = field(default_factory=dict)  # by shifts: alias, since
 
     def queue_label(self, name: str | None) -> str:
         queue = self.hotline.queues.get(name or "")
@@ -159,12 +160,11 @@ class State:
     @property
     def late(self) -> list[tuple[str, int]]:
         """Who is expected now and away: alias, and since when."""
-        found = [
-            (agent.label, self.expected[agent.name])
-            for agent in self.agents.values()
-            if agent.group == "away" and agent.name in self.expected
-        ]
+        found = [one for name, one in self.expected.items() if self._is_away(name)]
         return sorted(found, key=lambda one: (one[1], one[0].casefold()))
+
+    def _is_away(self, name: str) -> bool:
+        return name not in self.agents or self.agents[name].group == "away"
 
     @property
     def online(self) -> int:
@@ -186,8 +186,8 @@ class State:
     def queue(self, name: str) -> Queue:
         # An overflowing call stays in its queue until somebody answers.
         waiting = [c for c in self.calls.values() if c.waits and c.queue == name]
-        agents = [self.agents[a] for a in self.members.get(name, ()) if a in self.agents]
-        groups = [agent.group for agent in agents]
+        members = self.members.get(name, frozenset())
+        groups = [agent.group for agent in self.agents.values() if agent.name in members]
         return Queue(
             name=name,
             label=self.queue_label(name),

@@ -16,6 +16,7 @@ AGENTS = 183  # what one agent did, 6 months
 AUDIT = 366  # what was purged, rotated and forgotten, and what became of the machine, 12 months
 ASTERISK = 7  # what Asterisk itself writes down
 KEYS = 30  # the keys of tokens and numbers
+INVITATIONS = 14  # personal links; the link itself is dead by then, too
 ERASURES = 396  # which tokens were forgotten: as long as a backup could bring them back
 REPLACED = 7  # what a restore has put aside, and damaged databases
 BACKUPS = 183  # those in the line's own folder; only reported, never deleted

@@ -27,6 +27,8 @@ FREE_CODES = {"*14": FREE} | {f"*14{n}": f"{FREE}-{n}" for n in FREE_KEYS.values
 
 MESSAGES = "*13"  # what an agent's phone dials to hear messages
 RECORD = "*15"  # and a sentence's number: to record it
+ECHO = "*16"  # ... to hear itself: the test of a headset
+ECHO_SECONDS = 30  # as long as that test may last
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.

@@ -24,6 +24,14 @@ CHANGED = "agent.changed"  # other queues or another label
 REMOVED = "agent.removed"
 REACHABLE = "agent.reachable"
 UNREACHABLE = "agent.unreachable"
+DISABLED = "agent.disabled"  # does not ring, may not sign in; stays in the record
+ENABLED = "agent.enabled"
+INVITED = "agent.invited"  # by, until: microseconds, UTC: a personal link was made
+JOINED = "agent.joined"  # chose a password for the page
+ACCEPTED = "agent.accepted"  # charter: SHA-256 of the text
+REKEYED = "agent.rekeyed"  # by: the phone has another password
+ECHOED = "agent.echoed"  # by: made the echo call that tests the headset
+CONFIRMED = "agent.confirmed"  # by: heard themselves in it
 
 PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
@@ -73,7 +81,9 @@ KINDS = frozenset(
     value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
 )
 CALL_KINDS = frozenset(kind for kind in KINDS if kind.startswith(("call.", "offer.")))
-PEOPLE_KINDS = frozenset({ADDED, CHANGED, REMOVED})
+PEOPLE_KINDS = frozenset({ADDED, CHANGED, REMOVED, DISABLED, ENABLED})
+PHONE_KINDS = frozenset({REKEYED, DISABLED, ENABLED})  # put in force without an apply
+START_KINDS = frozenset({INVITED, JOINED, ACCEPTED, REKEYED, ECHOED, CONFIRMED})
 PRESENCE = {AVAILABLE: "available", PAUSED: "paused", AWAY: "away"}
 OUTCOMES = (
     "answered",

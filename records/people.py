@@ -16,6 +16,8 @@ from .schema import reader
 from .store import Store
 
 REALM = "decroche"  # of the digest authentication (RFC 2617) of agents' phones
+# Letters without accents: what every mail server takes (RFC 5321 without its extensions).
+EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread when typed
 
 
@@ -31,6 +33,8 @@ class Agent:
     label: str
     ha1: str
     queues: tuple[str, ...] = ()
+    email: str = ""
+    disabled: bool = False  # does not ring; Asterisk does not know the phone
 
 
 def ha1(name: str, password: str) -> str:
@@ -51,7 +55,14 @@ def list_agents(path: Path) -> list[Agent]:
         for row in connection.execute("SELECT agent, queue FROM members ORDER BY agent, queue"):
             queues.setdefault(row["agent"], []).append(row["queue"])
         return [
-            Agent(row["name"], row["label"], row["ha1"], tuple(queues.get(row["name"], ())))
+            Agent(
+                name=row["name"],
+                label=row["label"],
+                ha1=row["ha1"],
+                queues=tuple(queues.get(row["name"], ())),
+                email=row["email"] or "",
+                disabled=row["disabled"] is not None,
+            )
             for row in connection.execute("SELECT * FROM agents ORDER BY name")
         ]
     finally:
@@ -59,11 +70,13 @@ def list_agents(path: Path) -> list[Agent]:
 
 
 def members(path: Path) -> dict[str, list[str]]:
-    """Queue -> agents in the order of the strategy "in-order"."""
+    """Queue -> agents in the order of the strategy "in-order", without the disabled ones."""
     connection = reader(path)
     try:
         found: dict[str, list[str]] = {}
-        for row in connection.execute("SELECT * FROM members ORDER BY queue, position, agent"):
+        sql = """SELECT queue, agent FROM members WHERE agent NOT IN
+            (SELECT name FROM agents WHERE disabled IS NOT NULL) ORDER BY queue, position, agent"""
+        for row in connection.execute(sql):
             found.setdefault(row["queue"], []).append(row["agent"])
         return found
     finally:
@@ -71,32 +84,59 @@ def members(path: Path) -> dict[str, list[str]]:
 
 
 def add_agent(
-    path: Path, name: str, label: str, queues: Sequence[str], password: str | None = None
+    path: Path,
+    name: str,
+    label: str,
+    queues: Sequence[str],
+    password: str | None = None,
+    email: str = "",
 ) -> str:
     """Add an agent and return the password for its phone, which is kept nowhere.
 
-    :raises PeopleError: a bad or taken name, a bad label.
+    :raises PeopleError: a bad or taken name, a bad label, somebody else's address.
     """
+    check_name(name)
+    label = check_label(label)
+    password = password or new_password()
+    with writing(path, kinds.ADDED, name) as connection:
+        if email:
+            free_email(connection, name, email)
+        try:
+            connection.execute(
+                "INSERT INTO agents (name, label, ha1, added, email) VALUES (?, ?, ?, ?, ?)",
+                (name, label, ha1(name, password), now(), email or None),
+            )
+        except sqlite3.IntegrityError:
+            raise PeopleError(f"there is an agent {name!r} already") from None
+        join_queues(connection, name, queues)
+    return password
+
+
+def check_name(name: str) -> str:
+    """:raises PeopleError: it cannot be an agent's name."""
     if not NAME.fullmatch(name) or name.startswith(RESERVED) or name.isdigit():
         # All digits: a caller's number in From would be taken for this agent's phone.
         raise PeopleError(
             f"{name!r} cannot be the name of an agent: small letters, digits, - and _, at most 40, "
             f"not digits alone, and not beginning with {' or '.join(RESERVED)}"
         )
+    return name
+
+
+def check_label(label: str) -> str:
+    """A label as it is kept. :raises PeopleError: no screen can show it."""
     label = label.strip()
     if not label or len(label) > 80 or re.search(r"[\x00-\x1f\x7f-\x9f]", label):
         raise PeopleError("the label must be 1 to 80 printable characters")
-    password = password or new_password()
-    with _writing(path, kinds.ADDED, name) as connection:
-        try:
-            connection.execute(
-                "INSERT INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
-                (name, label, ha1(name, password), now()),
-            )
-        except sqlite3.IntegrityError:
-            raise PeopleError(f"there is an agent {name!r} already") from None
-        _join(connection, name, queues)
-    return password
+    return label
+
+
+def check_email(email: str) -> str:
+    """An address as it is kept: in small letters. :raises PeopleError: it is none."""
+    email = email.strip().lower()
+    if not EMAIL.fullmatch(email) or len(email) > 254:
+        raise PeopleError(f"{email[:80]!r} is not an e-mail address as name@example.org")
+    return email
 
 
 def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> None:
@@ -104,13 +144,13 @@ def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> Non
 
     :param queues: to be member of, unless a membership has survived.
     """
-    with _writing(path, kinds.ADDED, name) as connection:
+    with writing(path, kinds.ADDED, name) as connection:
         connection.execute(
             "INSERT OR IGNORE INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
             (name, name.capitalize(), ha1, now()),
         )
         if not connection.execute("SELECT 1 FROM members WHERE agent = ?", (name,)).fetchone():
-            _join(connection, name, queues)
+            join_queues(connection, name, queues)
 
 
 def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
@@ -118,11 +158,11 @@ def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
 
     :raises PeopleError: there is no such agent.
     """
-    with _writing(path, kinds.CHANGED, name) as connection:
+    with writing(path, kinds.CHANGED, name) as connection:
         if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
         connection.execute("DELETE FROM members WHERE agent = ?", (name,))
-        _join(connection, name, queues)
+        join_queues(connection, name, queues)
 
 
 def remove_agent(path: Path, name: str) -> None:
@@ -130,7 +170,7 @@ def remove_agent(path: Path, name: str) -> None:
 
     :raises PeopleError: there is no such agent.
     """
-    with _writing(path, kinds.REMOVED, name) as connection:
+    with writing(path, kinds.REMOVED, name) as connection:
         if not connection.execute("DELETE FROM agents WHERE name = ?", (name,)).rowcount:
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
 
@@ -162,7 +202,14 @@ def declare(
         store.close()
 
 
-def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> None:
+def free_email(connection: sqlite3.Connection, name: str, email: str) -> None:
+    """:raises PeopleError: it is another agent's."""
+    sql = "SELECT name FROM agents WHERE email = ? AND name <> ?"
+    if other := connection.execute(sql, (email, name)).fetchone():
+        raise PeopleError(f"{email} is the address of {other['name']} already")
+
+
+def join_queues(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> None:
     sql = """INSERT INTO members (queue, agent, position)
         SELECT :queue, :agent, coalesce(max(position), 0) + 1 FROM members WHERE queue = :queue"""
     for queue in dict.fromkeys(queues):
@@ -170,7 +217,7 @@ def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> N
 
 
 @contextmanager
-def _writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
+def writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
     """One transaction; who changed stands in the journal, so that the services notice."""
     store, at = Store(path), now()
     try:

@@ -15,6 +15,7 @@ from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
 from .promised import fold_callback
+from .starting import fold_start
 
 KEYS = {
     "calls": "call",
@@ -24,6 +25,7 @@ KEYS = {
     "callbacks": "caller",
     "messages": "call",
     "days": "date",
+    "starts": "agent",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
@@ -48,6 +50,8 @@ def fold(state: State, event: Event) -> Changes:
         return _back(state, event)
     if event.kind in kinds.MESSAGE_KINDS:
         return _message(state, event)
+    if event.kind in kinds.START_KINDS or event.kind == kinds.REMOVED:
+        return fold_start(state, event)
     if event.kind == kinds.DAY_COUNTED:
         return fold_day(state, event)
     return []

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from . import clocks, days, erasures, kinds, shifts
+from . import clocks, days, erasures, invitations, kinds, shifts
 from .changes import UNTIL
 from .clocks import before
 from .events import MICRO, Event, instant, now
@@ -31,6 +31,7 @@ DECLARED = f"({', '.join(repr(kind) for kind in sorted(kinds.PRESENCE))})"
 # It may have come too late, for what was declared before: that stays, too.
 AN_END = f"""(kind = '{kinds.AWAY}' AND instr(body, '"by":"{UNTIL}"'))"""
 HEARD = f"('{kinds.REACHABLE}', '{kinds.UNREACHABLE}')"
+STARTED = f"({', '.join(repr(kind) for kind in sorted(kinds.START_KINDS))})"
 
 # Whose token may go. A call that still counts as an attempt goes with its caller's entry, so that
 # none is opened again by what is left; an entry that was closed today can be opened again.
@@ -129,6 +130,8 @@ def _carry_out(store: Store, at: int, zone: ZoneInfo, forgotten: Path | None) ->
     yield Done("agents", "facts about single agents", clocks.AGENTS, count)
     count = shifts.purge(connection, before(at, clocks.AGENTS))
     yield Done("shifts", "shifts that are over, and who had signed up", clocks.AGENTS, count)
+    count = invitations.expire(connection, before(at, clocks.INVITATIONS))
+    yield Done("invitations", "personal links that are dead", clocks.INVITATIONS, count)
     count = _audit(connection, before(at, clocks.AUDIT))
     yield Done("audit", "facts about the machine", clocks.AUDIT, count)
 
@@ -197,7 +200,8 @@ def _agents(connection: sqlite3.Connection, limit: int) -> int:
             SELECT max(seq) FROM journal WHERE kind IN {DECLARED} GROUP BY actor
             UNION ALL SELECT max(seq) FROM journal WHERE kind IN {DECLARED} AND NOT {AN_END}
                 GROUP BY actor
-            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {HEARD} GROUP BY actor))"""
+            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {HEARD} GROUP BY actor
+            UNION ALL SELECT max(seq) FROM journal WHERE kind IN {STARTED} GROUP BY actor, kind))"""
     planned = """DELETE FROM journal WHERE at <= :before
         AND (kind GLOB 'shift.*' OR kind GLOB 'feed.*')"""
     acts = (answers, rings, declared, planned)

@@ -120,6 +120,17 @@ PROJECTIONS = {
             last INTEGER NOT NULL,       -- the highest number of a call when it was counted
             body TEXT NOT NULL           -- JSON, see records/days.py
         ) STRICT, WITHOUT ROWID""",
+    "starts": """
+        CREATE TABLE starts (
+            agent TEXT PRIMARY KEY,
+            invited INTEGER,             -- when their newest link was made
+            joined INTEGER,              -- when they chose a password for the page
+            charter TEXT,                -- SHA-256 of the text that they accepted
+            accepted INTEGER,
+            phone INTEGER,               -- when their phone got its present password
+            echoed INTEGER,              -- when they last made the echo call
+            heard INTEGER                -- when they last said that they heard themselves
+        ) STRICT, WITHOUT ROWID""",
 }
 INDEXES = {
     "calls": (
@@ -131,6 +142,7 @@ INDEXES = {
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
     "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
+    "starts": (),
     "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
@@ -277,6 +289,26 @@ def m011_shifts(db: Database) -> None:
             created INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID"""
     )
+
+
+@migrations()
+def m012_invitations(db: Database) -> None:
+    """Volunteers who are invited by a personal link, and how far each has come."""
+    db.execute("ALTER TABLE agents ADD COLUMN email TEXT")  # NULL: none is known
+    db.execute("ALTER TABLE agents ADD COLUMN disabled INTEGER")  # since when; NULL: takes calls
+    db.execute(
+        """CREATE TABLE invitations (
+            agent TEXT PRIMARY KEY REFERENCES agents (name) ON DELETE CASCADE,
+            hash TEXT NOT NULL UNIQUE,   -- SHA-256 of what the link holds
+            made INTEGER NOT NULL,
+            expires INTEGER NOT NULL,
+            given INTEGER,               -- when it was printed, written, taken by a mail server
+            used INTEGER,                -- when a password was chosen with it
+            failed TEXT NOT NULL DEFAULT ''     -- what the mail server said
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX members_agent ON members (agent)")
+    make_projections(db.conn)
 
 
 def names() -> list[str]:

@@ -25,6 +25,12 @@ class Former(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fallback_key: str
 
 
+class Mailbox(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Of the mail server that sends invitations."""
+
+    password: str
+
+
 class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What must not stand in hotline.toml.
 
@@ -32,7 +38,7 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     that are kept, and ``fallback_key`` (16 characters) those that Asterisk writes down while no
     flow runs; none is ever in the database nor in its backups. ``renewed`` says since when
     (UTC). ``ami_*`` are passwords of our own sessions.
-    ``trunks`` are the passwords of registering trunks.
+    ``trunks`` are the passwords of registering trunks, ``mail`` that of the mail server.
     """
 
     token_key: str
@@ -42,6 +48,7 @@ class Secrets(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ami_flows: str
     renewed: datetime | None = None
     trunks: dict[str, str] = {}
+    mail: Mailbox | None = None
     previous: Former | None = None
 
     @property

@@ -55,6 +55,7 @@ def offers(connection: sqlite3.Connection, key: str) -> list[Row]:
 def presence(connection: sqlite3.Connection) -> list[Row]:
     """Every agent of the line with its presence; one who never declared any is away.
 
+    Who is disabled is left out.
     Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until, until.
     """
     return connection.execute(
@@ -62,7 +63,42 @@ def presence(connection: sqlite3.Connection) -> list[Row]:
             coalesce(p.since, a.added) AS since, coalesce(p.reachable, 0) AS reachable,
             coalesce(p.stage, 'idle') AS stage, coalesce(p.stage_since, a.added) AS stage_since,
             p.call, coalesce(p.rest_until, 0) AS rest_until, p.until
-        FROM agents a LEFT JOIN presence p ON p.agent = a.name ORDER BY a.label"""
+        FROM agents a LEFT JOIN presence p ON p.agent = a.name
+        WHERE a.disabled IS NULL ORDER BY a.label"""
+    ).fetchall()
+
+
+def there(connection: sqlite3.Connection) -> list[Row]:
+    """Like :func:`presence`, without those who are away and do nothing: of thousands, most."""
+    return connection.execute(
+        """SELECT a.name, a.label, p.* FROM presence p JOIN agents a ON a.name = p.agent
+        WHERE (p.state <> 'away' OR p.stage <> 'idle') AND a.disabled IS NULL ORDER BY a.label"""
+    ).fetchall()
+
+
+def staff(connection: sqlite3.Connection) -> int:
+    """How many agents the line has, without the disabled ones."""
+    sql = "SELECT count(*) FROM agents WHERE disabled IS NULL"
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def labels(connection: sqlite3.Connection) -> dict[str, str]:
+    """Agent -> label, the disabled ones, too."""
+    return dict(connection.execute("SELECT name, label FROM agents").fetchall())
+
+
+def working(connection: sqlite3.Connection) -> dict[str, str]:
+    """Agent -> label, without the disabled ones."""
+    sql = "SELECT name, label FROM agents WHERE disabled IS NULL"
+    return dict(connection.execute(sql).fetchall())
+
+
+def roster(connection: sqlite3.Connection) -> list[Row]:
+    """Who is available or paused, once for each of their queues: queue, agent, state, until."""
+    return connection.execute(
+        """SELECT m.queue, m.agent, p.state, p.until FROM presence p
+        JOIN agents a ON a.name = p.agent JOIN members m ON m.agent = p.agent
+        WHERE p.state IN ('available', 'paused') AND a.disabled IS NULL"""
     ).fetchall()
 
 

@@ -71,6 +71,8 @@ record-speak = "Oui."
 record-poor = "Non."
 record-choice = "Oui ?"
 record-kept = "Oui."
+echo = "Oui ?"
+echo-done = "Oui."
 """
 HEAD = """
 [line]

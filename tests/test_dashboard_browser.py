@@ -18,7 +18,7 @@ from decroche.dashboard import accounts, assets
 from decroche.dashboard.app import make_app, serve
 from decroche.kb import library
 from decroche.kb import schema as kb_schema
-from decroche.records import kinds, people, schema
+from decroche.records import invitations, kinds, people, schema
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
@@ -343,3 +343,37 @@ async def test_it_works_without_script(page: Page, folder: Folder) -> None:
         await plain.keyboard.press("Enter")
         await plain.get_by_role("link", name="Retrouver son numéro fiscal").click()
         await expect(plain.locator("#reading h2")).to_have_text("Retrouver son numéro fiscal")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+async def test_a_volunteers_start_is_accessible_and_fits(
+    page: Page, folder: Folder, colours: Any
+) -> None:
+    await page.emulate_media(color_scheme=colours)
+    await page.context.clear_cookies()
+    (made,) = invitations.invite(folder.database, ["driss"], 14, "paper")
+    async with served(folder) as (address, journal):
+        await page.goto(f"{address}/join/{'x' * 27}")
+        await expect(page.locator("h1")).to_contain_text("valable")
+        await check(page)
+        await page.goto(f"{address}/join/{made.secret}")
+        await check(page)
+        await page.get_by_label("Mot de passe").fill("une petite phrase")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".text h2")).to_be_visible()
+        await check(page)
+        await page.get_by_role("button", name="J’accepte").click()
+        await check(page)
+        await page.get_by_role("button", name="Afficher").click()
+        await page.locator("summary").click()
+        await check(page)
+        await journal.append(event(kinds.REACHABLE, 0, actor="driss"))
+        await journal.append(event(kinds.ECHOED, -1, actor="driss", by="phone"))
+        await expect(page.locator("[data-yes=echoed]")).to_be_visible(timeout=10_000)
+        await check(page)
+        await page.reload()  # the address is that of the page: nothing is sent again
+        await expect(page.locator("#password")).to_have_count(0)
+        await check(page)
+        await page.get_by_role("button", name="Je me suis").click()
+        await expect(page.locator("h1")).to_have_text("Vous êtes prêt·e")
+        await check(page)

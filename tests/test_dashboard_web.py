@@ -207,7 +207,7 @@ def test_it_declares_a_role_for_every_route(tmp_path: Path) -> None:
     assert [route for route in found if route not in app[ROLES]] == []
     public = {r.resource.canonical for r in found if r.resource and not app[ROLES][r]}
     feeds = "/calendar/{secret}.ics"  # whoever has the secret
-    assert public == {"/start", "/sign-in", "/language", "/static", feeds}
+    assert public == {"/join/{secret}", "/start", "/sign-in", "/language", "/static", feeds}
 
 
 async def test_it_refuses_a_route_without_a_role(page: Page) -> None:

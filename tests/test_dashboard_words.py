@@ -38,6 +38,7 @@ COMPOSED = {
     "figures.none.": 2,
     "figures.gave_up.": 4,
     "figures.outcome.": 5,
+    "welcome.code.": 3,
 }  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"

@@ -36,6 +36,7 @@ TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("## `[queues.NAME]`", hotline.Queue),
     ("## `[callbacks]`", hotline.Callbacks),
     ("## `[voicemail]`", hotline.Voicemail),
+    ("## `[mail]`", hotline.Mail),
 )
 
 
@@ -141,9 +142,8 @@ def test_what_is_commented_out_in_the_example_is_the_default() -> None:
     parts = re.split(r"(?m)^(?=#? ?\[)", text)
     for at, part in enumerate(parts):
         if re.match(r"#? ?\[(line|network|menu|queues)", part):
-            parts[at] = re.sub(
-                r"(?m)^# (\[network\]|(?!overflow = |external_address = )[a-z_]+ = )", r"\1", part
-            )
+            keys = r"(?m)^# (\[network\]|(?!(overflow|external_address|page_url) = )[a-z_]+ = )"
+            parts[at] = re.sub(keys, r"\1", part)
     assert "".join(parts) != text
     assert hotline.parse("".join(parts)) == hotline.parse(text)
 

@@ -114,8 +114,7 @@ def test_the_dates_that_are_full_are_named(line: Path) -> None:
         ("agent presence ana available --for 20m --until 14:00", "not both"),
         ("agent presence ana available --for soon", "write 20m or 1h30"),
         ("agent presence ana available --until noon", "write 14:00"),
-        ("agent account ana", "--none"),
-        ("agent account ana Camille", "nobody has signed in as 'Camille'"),
+        ("agent edit ana --account Camille", "there is no account 'Camille'"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(line: Path, words: str, said: str) -> None:
@@ -140,9 +139,9 @@ def test_presence_from_the_terminal(line: Path) -> None:
 def test_an_agents_account(line: Path) -> None:
     path = line / "decroche.db"
     accounts.claim(path, accounts.issue_code(path), "Camille", "une petite phrase")
-    assert "ana is 'Camille'" in well(line, "agent", "account", "ana", "Camille")
+    well(line, "agent", "edit", "ana", "--account", "Camille")
     assert accounts.sign_in(path, "camille", "une petite phrase").agent == "ana"
-    assert "has no account" in well(line, "agent", "account", "ana", "--none")
+    well(line, "agent", "edit", "ana", "--account", "")
     assert accounts.sign_in(path, "camille", "une petite phrase").agent == ""
 
 

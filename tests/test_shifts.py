@@ -230,7 +230,7 @@ def test_what_is_over_goes_after_half_a_year(path: Path) -> None:
         (old, "lea", past.isoformat(), (TODAY - 190 * DAY).isoformat()),
         (dead, "lea", past.isoformat(), None),
     ]
-    with people._writing(path, kinds.CHANGED, "ana") as connection:
+    with people.writing(path, kinds.CHANGED, "ana") as connection:
         connection.executemany("INSERT INTO signups VALUES (?, ?, ?, ?, 1)", rows)
         skip = (old, "bob", past.isoformat())
         connection.execute("INSERT INTO signup_skips VALUES (?, ?, ?, 1)", skip)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Page, expect
 
-from decroche.dashboard import accounts
+from decroche.dashboard import joining
 from decroche.records import kinds, people, presence, schema, shifts, signups
 from decroche.records.events import MICRO, now
 from decroche.records.folder import Folder
@@ -39,7 +39,7 @@ async def until_state(folder: Folder, wanted: str) -> None:
 
 
 async def test_my_card_is_live_and_worked_by_keyboard(page: Page, folder: Folder) -> None:
-    accounts.tie(folder.database, "Camille", "lea")
+    joining.tie(folder.database, "Camille", "lea")
     async with served(folder) as (address, journal):
         await page.goto(f"{address}/")
         said = page.locator("#me [role=status]")
@@ -69,7 +69,7 @@ async def test_my_card_is_live_and_worked_by_keyboard(page: Page, folder: Folder
 
 async def test_a_shift_that_begins_asks(page: Page, folder: Folder) -> None:
     """The card changes at the minute, by the page's own clock."""
-    accounts.tie(folder.database, "Camille", "lea")
+    joining.tie(folder.database, "Camille", "lea")
     soon = datetime.now(PARIS).replace(second=0, microsecond=0) + timedelta(minutes=1)
     hours = read_hours(f"{soon:%H:%M}-{soon + timedelta(hours=2):%H:%M}")
     day = soon.date()
@@ -88,7 +88,7 @@ async def test_a_shift_that_begins_asks(page: Page, folder: Folder) -> None:
 def plan(folder: Folder) -> None:
     """A week with shifts that are past, mine, open, full, cancelled."""
     database = folder.database
-    accounts.tie(database, "Camille", "lea")
+    joining.tie(database, "Camille", "lea")
     first = MONDAY - 70 * DAY
     every = [shifts.add(database, day, read_hours("09:00-12:00"), 2, first) for day in range(7)]
     late = [shifts.add(database, day, read_hours("14:00-18:00"), 1, first) for day in (0, 2, 4)]

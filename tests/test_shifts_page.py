@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from decroche import hotline
-from decroche.dashboard import accounts
+from decroche.dashboard import accounts, joining
 from decroche.dashboard.app import make_app
 from decroche.kb import schema as kb_schema
-from decroche.records import people, presence, schema, shifts, signups
+from decroche.records import kinds, people, presence, schema, shifts, signups, welcome
 from decroche.records.events import MICRO, now
 from decroche.records.folder import Folder
 from decroche.records.journal import Journal
@@ -70,10 +70,11 @@ def folder(tmp_path: Path) -> Folder:
     accounts.claim(folder.database, accounts.issue_code(folder.database), "Camille", PASSWORD)
     for name, agent in (("Driss", "driss"), ("Léa", "lea")):
         accounts.claim(folder.database, accounts.issue_code(folder.database), name, PASSWORD)
-        with accounts._writing(folder.database) as connection:
+        with accounts.writing(folder.database) as connection:
             sql = "UPDATE accounts SET roles = 'agent' WHERE label = ?"
             connection.execute(sql, (name,))
-        accounts.tie(folder.database, name, agent)
+        joining.tie(folder.database, name, agent)
+        welcome.note(folder.database, kinds.ACCEPTED, agent, charter="0" * 64)
     return folder
 
 
@@ -314,12 +315,13 @@ async def test_who_is_no_agent_any_more_has_no_card(folder: Folder) -> None:
 
 
 def test_an_account_is_one_agents_and_an_agent_has_one_account(folder: Folder) -> None:
-    accounts.tie(folder.database, "CAMILLE", "lea")
+    joining.tie(folder.database, "", "lea")
+    joining.tie(folder.database, "CAMILLE", "lea")
     connection = schema.reader(folder.database)
     rows = connection.execute("SELECT label, agent FROM accounts ORDER BY label").fetchall()
     connection.close()
     assert [tuple(row) for row in rows] == [("Camille", "lea"), ("Driss", "driss"), ("Léa", None)]
-    for account, agent in (("Camille", "zoe"), ("Zoé", "lea")):
+    for account, agent in (("Camille", "zoe"), ("Zoé", "lea"), ("Léa", "lea")):
         with pytest.raises(people.PeopleError):
-            accounts.tie(folder.database, account, agent)
-    accounts.tie(folder.database, "", "lea")
+            joining.tie(folder.database, account, agent)
+    joining.tie(folder.database, "", "lea")
