@@ -23,6 +23,7 @@ class Caller:
     never: frozenset[str] = frozenset()  # agents who have made their calls of the day
     skills: frozenset[str] = frozenset()  # asked for beside those of the queue
     credit: int = 0  # counts in the order as so much longer waited
+    token: str = ""  # of their number; empty when withheld
     widens: int = 0  # from when on the wait for further agents counts; 0: since
 
     @property

@@ -6,7 +6,7 @@ import structlog
 
 from ..records import kinds, people
 from .channel import Channel
-from .flow import finish
+from .flow import finish, speak
 from .line import Line
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
     await channel.answer()
     known = line.knows(channel.endpoint)
     said = state if known else "failed"
+    notices = line.notices(channel.endpoint) if known and state == "available" else []
     if known:
         event = people.declared(channel.endpoint, KINDS[state], "phone")
         try:
@@ -33,4 +34,6 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
             log.error("presence not written in time", agent=channel.endpoint, state=state)
             said = "failed"
     await channel.say(said)
+    for notice in notices if said == state else ():
+        await speak(channel, line, notice)
     await finish(channel)

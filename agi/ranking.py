@@ -14,6 +14,8 @@ from .parties import Agent, Caller
 
 Level = tuple[int, int]
 NOTHING: frozenset[str] = frozenset()
+STEPS = 10  # that the fallback knows
+Roster = dict[tuple[str, str], tuple[bool, int]]  # (queue, agent) -> (paused, step)
 
 
 def needs(caller: Caller, queues: Mapping[str, Queue]) -> frozenset[str]:
@@ -98,3 +100,21 @@ def rank(
         case _:
             first = agent.idle_since
     return bool(spared & agent.skills), first, agent.idle_since, agent.name
+
+
+def roster(
+    states: Mapping[str, str], agents: Iterable[Agent], queues: Mapping[str, Queue]
+) -> Roster:
+    """Who should ring without us: who is available, at the step that the queue's skills and their
+    tier give them; and, paused, who is paused or at a limit. ``states``: agent -> declared.
+    """
+    here = [agent for agent in agents if states.get(agent.name) in ("available", "paused")]
+    ladders = Ladders(here, queues)
+    found: Roster = {}
+    for agent in here:
+        paused = states[agent.name] == "paused" or bool(agent.capped)
+        for name in agent.positions.keys() & queues.keys():
+            asked = frozenset(queues[name].skills)
+            step = 0 if paused else ladders.steps(name, asked).get(_level(agent, name, asked), 0)
+            found[name, agent.name] = paused, min(step, STEPS - 1)
+    return found

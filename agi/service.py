@@ -1,13 +1,16 @@
 """The flows as a service: FastAGI, the hunt, and what feeds it from the journal."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
 
 import structlog
 
 from ..hotline import Hotline
 from ..records import kinds, messages, people, views
+from ..records.abilities import abilities
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -20,19 +23,23 @@ from .channel import Channel
 from .dialler import Dialler
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
+from .known import OWING
 from .line import Line, Who
 from .message import listen, turn_away
 from .notes import Notes
 from .promise import promise
+from .ranking import Roster, roster
+from .staff import MISSED, Told
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
-FOLLOWED |= {kinds.ROTATED, kinds.FORGOT}  # a promise has another name, or is gone
+FOLLOWED |= OWING  # tokens that are new, or gone, concern promises as well
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
+COUNT = 60  # looks between two comparisons of what the agents have taken with the record
 
 
 class Flows:
@@ -55,11 +62,12 @@ class Flows:
         self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
         self.notes = Notes(journal.submit)
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
-        self.hunt = Hunt(hotline().queues)
-        self.hunt.rested = self._rested
+        self.hunt = Hunt(hotline().queues, rules=hotline().agents)
+        self.hunt.people.told = Told(self._rested, self._capped, self._paused, self._talked)
         prompts = folder.prompts.absolute()
         known = (secrets().token_key, self._knows, journal.append)
         self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
+        self._line.notices = self.hunt.people.notices
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -84,6 +92,8 @@ class Flows:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
+            remembered = self._line.known.keep(self._journal, self._days)
+            tasks.create_task(remembered, name="callers")
             await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
             tasks.create_task(self._serve(server, port, ready), name="fastagi")
@@ -112,20 +122,11 @@ class Flows:
         """A phone's new state."""
         self.hunt.device(name, state)
 
-    def roster(self) -> dict[tuple[str, str], bool]:
-        """Who should ring without us: (queue, agent) -> paused."""
-        reader = self._journal.open_reader()
-        try:
+    def roster(self) -> Roster:
+        """Who should ring without us."""
+        with closing(self._journal.open_reader()) as reader:
             states = {row["name"]: row["state"] for row in views.presence(reader)}
-        finally:
-            reader.close()
-        return {
-            (queue, agent): states[agent] == "paused"
-            for queue, agents in people.members(self._folder.database).items()
-            if queue in self._hotline().queues
-            for agent in agents
-            if states.get(agent) in ("available", "paused")
-        }
+        return roster(states, self.hunt.people.agents.values(), self._hotline().queues)
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
@@ -153,51 +154,69 @@ class Flows:
         async for batch in self._journal.follow_only(after, FOLLOWED):
             for event in batch:
                 if event.kind in kinds.PRESENCE:
-                    self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
+                    by = str(event.body.get("by", ""))
+                    self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at, by)
                     self.changed.set()
-                elif event.kind not in kinds.PEOPLE_KINDS:
+                elif event.kind not in kinds.PEOPLE_KINDS and event.kind != kinds.ENDED:
                     self._dialler.news.set()
-            if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
+            seen = {event.kind for event in batch}
+            if seen & kinds.PEOPLE_KINDS:
                 self._staff()
+            self._line.known.note(seen)
 
     async def _watch(self) -> None:
         """The applied hotline changes seldom: without calls, look once a second."""
+        looks, day = 0, self._midnight()
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
+            looks += 1
+            if looks % COUNT == 0 or day != self._midnight():
+                day = self._midnight()
+                try:
+                    taken = await asyncio.to_thread(self._taken, day)
+                except sqlite3.Error as error:  # the next look tells
+                    log.warning("the agents' calls could not be counted", reason=str(error))
+                else:
+                    self.hunt.recount(taken, day + steady() - now())
+
+    def _days(self) -> int:
+        return self._hotline().agents.same_helper
+
+    def _taken(self, since: int) -> dict[str, views.Taken]:
+        with closing(self._journal.open_reader()) as reader:
+            return views.answered_per_agent(reader, since)
 
     def _take_model(self) -> None:
         """The flows and the hunt change to another hotline in the same instant."""
         model = self._hotline()
         if model is not self._line.hotline:
             self._line.hotline = model
-            self.hunt.configure(model.queues)
+            self.hunt.configure(model.queues, model.agents)
             self._dialler.news.set()
             self.changed.set()
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""
-        positions: dict[str, dict[str, int]] = {}
-        for queue, names in people.members(self._folder.database).items():
-            for position, name in enumerate(names):
-                positions.setdefault(name, {})[queue] = position
-        reader = self._journal.open_reader()
-        try:
+        day, able = self._midnight(), abilities(self._folder.database)
+        with closing(self._journal.open_reader()) as reader:
             rows = views.presence(reader)
-            counts = views.answered_per_agent(reader, self._midnight())
-        finally:
-            reader.close()
-        self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows})
+            taken = views.answered_per_agent(reader, day)
+        at = now()
+        if not self.hunt.people.agents:
+            self.hunt.people.capped = {row["name"] for row in rows if row["capped_until"] > at}
+        self.hunt.staff({row["name"]: able[row["name"]] for row in rows if row["name"] in able})
         for row in rows:
-            calls, last = counts.get(row["name"], (0, 0))
-            idle = max(row["since"], last)
-            self.hunt.declare(row["name"], row["state"] == "available", idle, calls)
+            idle = max(row["since"], taken.get(row["name"], views.Taken()).last)
+            self.hunt.declare(row["name"], row["state"] == "available", idle, row["by"])
+        self.hunt.recount(taken, day + steady() - at)
         self.changed.set()
 
-    def _midnight(self) -> int:
+    def _midnight(self, ahead: int = 0) -> int:
+        """When the local day began, or when the one so many days later does."""
         zone = self._hotline().zone
-        local = datetime.now(UTC).astimezone(zone)
-        return int(datetime.combine(local.date(), time(), zone).timestamp()) * MICRO
+        day = datetime.now(UTC).astimezone(zone).date() + timedelta(days=ahead)
+        return int(datetime.combine(day, time(), zone).timestamp()) * MICRO
 
     def _rested(self, agent: str, until: int) -> None:
         """Tell the board that an agent writes notes, or is left alone for a moment.
@@ -214,3 +233,25 @@ class Flows:
             body={"until": until},
         )
         self._journal.submit(event)
+
+    def _capped(self, agent: str, why: str) -> None:
+        """Tell the board that an agent has reached a limit of the day, or has not any more."""
+        at, until = now(), self._midnight(1) if why else 0
+        event = Event(
+            id=f"{agent}:{kinds.CAPPED}:{at}",
+            at=at,
+            kind=kinds.CAPPED,
+            actor=agent,
+            body={"until": until, "why": why},
+        )
+        self._journal.submit(event)
+        self.changed.set()
+
+    def _paused(self, agent: str) -> None:
+        """A phone has rung in vain too often: its agent is paused, and sees why."""
+        log.info("an agent is paused: rings that nobody answered", agent=agent)
+        self._journal.submit(people.declared(agent, kinds.PAUSED, MISSED))
+
+    def _talked(self, caller: str, agent: str) -> None:
+        if caller and self._days():
+            self._line.known.helped(caller, agent, now())

@@ -38,6 +38,8 @@ FALLBACK = {
     "too-long": "vm-nobodyavail",
     "available": "agent-loginok",
     "paused": "beep",
+    "missed-pause": "beep",
+    "quota": "beep",
     "away": "agent-loggedoff",
     "failed": "an-error-has-occured",
     "callback-offer": "beep",

@@ -16,6 +16,7 @@ from .schema import reader
 from .store import Store
 
 REALM = "decroche"  # of the digest authentication (RFC 2617) of agents' phones
+IN = "SELECT queue FROM members WHERE agent = ?"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread when typed
 
 
@@ -87,7 +88,7 @@ def add_agent(
     if not label or len(label) > 80 or re.search(r"[\x00-\x1f\x7f-\x9f]", label):
         raise PeopleError("the label must be 1 to 80 printable characters")
     password = password or new_password()
-    with _writing(path, kinds.ADDED, name) as connection:
+    with writing(path, kinds.ADDED, name) as connection:
         try:
             connection.execute(
                 "INSERT INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
@@ -104,7 +105,7 @@ def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> Non
 
     :param queues: to be member of, unless a membership has survived.
     """
-    with _writing(path, kinds.ADDED, name) as connection:
+    with writing(path, kinds.ADDED, name) as connection:
         connection.execute(
             "INSERT OR IGNORE INTO agents (name, label, ha1, added) VALUES (?, ?, ?, ?)",
             (name, name.capitalize(), ha1, now()),
@@ -114,15 +115,17 @@ def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> Non
 
 
 def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
-    """Make an agent member of exactly ``queues``.
+    """Make an agent member of exactly ``queues``; their place in those where they are is kept.
 
     :raises PeopleError: there is no such agent.
     """
-    with _writing(path, kinds.CHANGED, name) as connection:
+    with writing(path, kinds.CHANGED, name) as connection:
         if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
-        connection.execute("DELETE FROM members WHERE agent = ?", (name,))
-        _join(connection, name, queues)
+        here = [row[0] for row in connection.execute(IN, (name,))]
+        for queue in set(here) - set(queues):
+            connection.execute("DELETE FROM members WHERE agent = ? AND queue = ?", (name, queue))
+        _join(connection, name, [queue for queue in queues if queue not in here])
 
 
 def remove_agent(path: Path, name: str) -> None:
@@ -130,7 +133,7 @@ def remove_agent(path: Path, name: str) -> None:
 
     :raises PeopleError: there is no such agent.
     """
-    with _writing(path, kinds.REMOVED, name) as connection:
+    with writing(path, kinds.REMOVED, name) as connection:
         if not connection.execute("DELETE FROM agents WHERE name = ?", (name,)).rowcount:
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
 
@@ -161,8 +164,8 @@ def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> N
 
 
 @contextmanager
-def _writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
-    """One transaction; who changed stands in the journal, so that the services notice."""
+def writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
+    """One transaction; that an agent has changed stands in the journal: the services notice."""
     store, at = Store(path), now()
     try:
         with store.transaction():

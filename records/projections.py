@@ -318,13 +318,20 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
 
 
 def _declared(state: State, event: Event) -> Changes:
-    values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at}
+    by = str(event.body.get("by", ""))
+    values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at, "by": by}
     row = state.row("presence", event.actor)
     if row is None:
         values["stage_since"] = event.at  # a new agent is idle from now on
     elif row["state"] == values["state"]:
-        return []
+        return [] if row["by"] == by else [Change("presence", event.actor, {"by": by})]
     return [Change("presence", event.actor, values | {"rest_until": 0})]
+
+
+def _capped(state: State, event: Event) -> Changes:
+    if state.row("presence", event.actor) is None:
+        return []
+    return [Change("presence", event.actor, {"capped_until": int(event.body["until"])})]
 
 
 def _resting(state: State, event: Event) -> Changes:
@@ -357,6 +364,7 @@ AGENT_FOLDS: dict[str, Callable[[State, Event], Changes]] = {
     kinds.PAUSED: _declared,
     kinds.AWAY: _declared,
     kinds.RESTING: _resting,
+    kinds.CAPPED: _capped,
     kinds.REACHABLE: _reachable,
     kinds.UNREACHABLE: _reachable,
 }

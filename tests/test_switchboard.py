@@ -400,9 +400,7 @@ def test_it_draws_fairly() -> None:
 # Tiers, skills, the helper of last time.
 
 
-def _rung(
-    people: list[Agent], caller: Caller, now: int = NOW, **values: object
-) -> tuple[str, ...]:
+def _rung(people: list[Agent], caller: Caller, now: int = NOW, **values: object) -> tuple[str, ...]:
     lines = {"q": Queue(label="q", **values)}  # type: ignore[arg-type]
     return next((offer.agents for offer in offers([caller], people, lines, now)), ())
 
