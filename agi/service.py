@@ -116,11 +116,16 @@ class Flows:
     def phones(self, states: dict[str, str]) -> None:
         """All phones' states, after each connection to Asterisk; see asterisk/devices.py."""
         self.hunt.phones(states)
+        self.changed.set()
         self._phones_known.set()
 
     def device(self, name: str, state: str) -> None:
-        """A phone's new state."""
+        """A phone's new state. Who is there decides on the steps of the fallback."""
+        agent = self.hunt.agent(name)
+        was = agent is not None and agent.reachable
         self.hunt.device(name, state)
+        if agent is not None and agent.reachable != was:
+            self.changed.set()
 
     def roster(self) -> Roster:
         """Who should ring without us."""

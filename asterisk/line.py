@@ -7,10 +7,11 @@ from datetime import datetime, time
 from pathlib import Path
 
 from ..hotline import load
-from ..records import ballast, messages, people, schema, secrets, views
+from ..records import abilities, ballast, messages, people, schema, secrets, views
+from ..records.changes import Row
 from ..records.check import Finding
 from ..records.check import check as in_itself
-from ..records.events import MICRO
+from ..records.events import MICRO, now
 from ..records.folder import Folder
 from .check import check as against_asterisk
 from .control import LONGEST_PATH
@@ -86,15 +87,16 @@ def add_agent(folder: Folder, name: str, label: str, queues: Sequence[str]) -> l
 
 def agents(folder: Folder) -> list[dict[str, str]]:
     """The agents as rows for a list."""
-    queues = {agent.name: agent.queues for agent in people.list_agents(folder.database)}
+    able = abilities.abilities(folder.database)
     connection = schema.reader(folder.database)
     try:
         return [
             {
                 "name": row["name"],
                 "label": row["label"],
-                "queues": " ".join(queues[row["name"]]),
-                "presence": row["state"],
+                "queues": " ".join(_in_queues(able[row["name"]])),
+                "skills": " ".join(sorted(able[row["name"]].skills)),
+                "presence": presence_of(row),
                 "phone": "reachable" if row["reachable"] else "not registered",
                 "does": row["stage"],
             }
@@ -102,6 +104,19 @@ def agents(folder: Folder) -> list[dict[str, str]]:
         ]
     finally:
         connection.close()
+
+
+def _in_queues(ability: abilities.Ability) -> Iterator[str]:
+    """Queues by name, with the tier where it is not the first: ``visio:1``."""
+    for queue, place in sorted(ability.places.items()):
+        yield f"{queue}:{place.tier}" if place.tier else queue
+
+
+def presence_of(row: Row) -> str:
+    """What an agent has declared (a row of views.presence), and what keeps them from being rung."""
+    if row["state"] == "available" and row["capped_until"] > now():
+        return "available (cap reached)"
+    return "paused (missed calls)" if row["by"] == "missed" else str(row["state"])
 
 
 def how_to_call(folder: Folder, demo: bool) -> list[str]:
