@@ -38,12 +38,13 @@ class Ladders:
     def __init__(self, agents: Iterable[Agent], queues: Mapping[str, Queue]) -> None:
         self._queues = queues
         self._there = [agent for agent in agents if agent.there]
-        self._names = {agent.name for agent in self._there}
+        self._names = {agent.name: agent for agent in self._there}
         self._made: dict[tuple[str, frozenset[str]], dict[Level, int]] = {}
 
-    def there(self, name: str) -> bool:
-        """Whether an agent could take a call, now or after the present one."""
-        return name in self._names
+    def there(self, name: str, queue: str) -> bool:
+        """Whether an agent of a queue could take a call, now or after the present one."""
+        agent = self._names.get(name)
+        return agent is not None and queue in agent.positions
 
     def steps(self, name: str, asked: frozenset[str]) -> dict[Level, int]:
         """Level -> step, from 0, of all at which somebody is there."""

@@ -82,9 +82,11 @@ def test_a_higher_level_rings_only_when_no_lower_one_is_free(
 def test_a_helper_who_is_not_there_delays_nothing(
     waiting: Waiting, people: People, lines: Lines
 ) -> None:
-    there = {agent.name for agent in people if agent.there}
+    there = {(agent.name, name) for agent in people if agent.there for name in agent.positions}
     plain = [
-        caller if caller.back or caller.agent in there else replace(caller, agent="")
+        caller
+        if caller.back or (caller.agent, caller.queue) in there
+        else replace(caller, agent="")
         for caller in waiting
     ]
     assert offers(waiting, people, lines, NOW) == offers(plain, people, lines, NOW)

@@ -87,7 +87,8 @@ def may_serve(agent: Agent, caller: Caller, people: People, lines: Lines, now: i
         return True
     there = [other for other in people if other.there]
     if caller.agent and caller.anyone_at > now:
-        if caller.back or caller.agent in {other.name for other in there}:
+        members = {other.name for other in there if caller.queue in other.positions}
+        if caller.back or caller.agent in members:
             return False
     for name in queues_of(caller, lines, now):
         if name not in agent.positions:
