@@ -24,8 +24,9 @@ The rules, each a property in tests/test_switchboard.py; docs/switchboard.md say
 8. An agent of a higher level (fewer of the skills, a higher tier) is rung only when none of a
    lower one is free.
 9. Among equals, one with a skill that somebody else who waits asks for is rung last.
-10. A caller whose helper of last time is there, in their queue, rings nobody else before ``anyone_at``; they are
-    rung when free, whatever their level. One who is not there delays nothing.
+10. A caller whose helper of last time is there, in their queue, rings nobody else before
+    ``anyone_at``; they are rung when free, whatever their level. One who is not there delays
+    nothing.
 11. A phone that rang in vain too often pauses its agent, but never the last one who is there for
     any of their queues.
 """
