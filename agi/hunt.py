@@ -64,9 +64,9 @@ class Hunt:
         self.people.declare(name, available, idle_since, by)
         self._look()
 
-    def recount(self, taken: Mapping[str, Taken], day: int) -> None:
-        """What the agents have taken today; ``day``: when it began, by our clock."""
-        self.people.recount(taken, day)
+    def recount(self, taken: Mapping[str, Taken], day: int, began: int) -> None:
+        """What the agents have taken in a local day; see :meth:`Staff.recount`."""
+        self.people.recount(taken, day, began)
         self._look()
 
     def device(self, name: str, state: str) -> None:

@@ -183,7 +183,7 @@ class Flows:
                 except sqlite3.Error as error:  # the next look tells
                     log.warning("the agents' calls could not be counted", reason=str(error))
                 else:
-                    self.hunt.recount(taken, day + steady() - now())
+                    self.hunt.recount(taken, day, day + steady() - now())
 
     def _days(self) -> int:
         return self._hotline().agents.same_helper
@@ -214,7 +214,7 @@ class Flows:
         for row in rows:
             idle = max(row["since"], taken.get(row["name"], views.Taken()).last)
             self.hunt.declare(row["name"], row["state"] == "available", idle, row["by"])
-        self.hunt.recount(taken, day + steady() - at)
+        self.hunt.recount(taken, day, day + steady() - at)
         self.changed.set()
 
     def _midnight(self, ahead: int = 0) -> int:

@@ -44,7 +44,7 @@ class Staff:
         self._clock = clock
         self._abilities: Mapping[str, Ability] = {}
         self._devices: dict[str, str] = {}
-        self._day = 0  # when the local day began
+        self._day = self._began = 0  # when the local day began, UTC and by our clock
 
     def bring(self, abilities: Mapping[str, Ability]) -> None:
         """These are on the line now; others are forgotten."""
@@ -82,15 +82,18 @@ class Staff:
             agent.idle_since = idle_since
         agent.available = available
 
-    def recount(self, taken: Mapping[str, Taken], day: int) -> None:
-        """What each has taken since the local day began, by the record; ``day``: when that was.
+    def recount(self, taken: Mapping[str, Taken], day: int, began: int) -> None:
+        """What each has taken since the local ``day`` began, by the record.
+
+        :param day: its midnight, microseconds UTC. :param began: the same by our clock.
 
         Within a day the record may lag behind what we have seen: the higher one counts, once the
         present call is over.
         """
-        fresh, self._day = day != self._day, day
-        if fresh:
+        fresh = day != self._day
+        if fresh and self._day:
             self.capped.clear()
+        self._day, self._began = day, began
         for agent in self.agents.values():
             found = taken.get(agent.name, Taken())
             if fresh:
@@ -126,7 +129,7 @@ class Staff:
         """A talk is over. One that began before midnight counts for the day before."""
         now = self._clock()
         began = agent.talk_since or now
-        if began >= self._day:
+        if began >= self._began:
             agent.calls += 1
             agent.talk += now - began
         agent.idle_since, agent.was_back, agent.missed = now, back, 0

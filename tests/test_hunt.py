@@ -312,23 +312,23 @@ async def test_nobody_waits_for_agents_who_have_all_done_enough(clock: Clock) ->
 
 async def test_a_restart_forgets_no_call_and_midnight_all_of_them(clock: Clock) -> None:
     hunt = make(clock, "ab", Agents(calls_a_day=2), strategy="in-order")
-    hunt.recount({"a": Taken(calls=2)}, clock.at)
+    hunt.recount({"a": Taken(calls=2)}, 1, clock.at)
     turn = hunt.join("1", "q", clock.at)
     assert turn.offer.result().agents == ("b",)
     hunt.ended("1", "CANCEL")
     hunt.leave("1")
     clock.pass_by(86_400)
-    hunt.recount({}, clock.at)
+    hunt.recount({}, 2, clock.at)
     assert await ring(hunt, clock, "2", "ANSWER") == ["a"]
 
 
 async def test_a_talk_over_midnight_counts_for_the_day_before(clock: Clock) -> None:
     hunt = make(clock, "a", Agents(calls_a_day=1))
-    hunt.recount({}, clock.at)
+    hunt.recount({}, 1, clock.at)
     hunt.join("1", "q", clock.at)
     hunt.device("a", "INUSE")
     clock.pass_by(600)
-    hunt.recount({}, clock.at)
+    hunt.recount({}, 2, clock.at)
     clock.pass_by(600)
     hunt.device("a", "NOT_INUSE")
     hunt.ended("1", "ANSWER")
@@ -338,12 +338,12 @@ async def test_a_talk_over_midnight_counts_for_the_day_before(clock: Clock) -> N
 async def test_the_record_counts_a_call_once_more_than_seen_never_twice(clock: Clock) -> None:
     """It may know of a call that is just ending before we do."""
     hunt = make(clock, "a", Agents(calls_a_day=2))
-    hunt.recount({}, 0)
+    hunt.recount({}, 1, 1)
     hunt.join("1", "q", clock.at)
     hunt.device("a", "INUSE")
-    hunt.recount({"a": Taken(calls=1)}, 0)
+    hunt.recount({"a": Taken(calls=1)}, 1, 1)
     hunt.ended("1", "ANSWER")
-    hunt.recount({"a": Taken(calls=1)}, 0)
+    hunt.recount({"a": Taken(calls=1)}, 1, 1)
     assert hunt.people.agents["a"].calls == 1
 
 
@@ -354,3 +354,15 @@ async def test_a_long_call_is_followed_by_a_long_rest(clock: Clock) -> None:
     await ring(hunt, clock, "1", "ANSWER", 1799)
     await ring(hunt, clock, "2", "ANSWER", 1800)
     assert rests == [10, 300]
+
+
+async def test_it_tells_a_limit_once_and_when_it_holds_no_more(clock: Clock) -> None:
+    hunt = make(clock, "a", Agents(calls_a_day=1))
+    told: list[str] = []
+    hunt.people.told.capped = lambda agent, why: told.append(why)
+    for began in (5, 6):  # our clock and the line's differ by a little each time
+        hunt.recount({"a": Taken(calls=1)}, 1, began)
+    assert told == ["calls"]
+    hunt.staff(able("a", calls_a_day=2))
+    hunt.recount({"a": Taken(calls=1)}, 1, 7)
+    assert told == ["calls", ""]
