@@ -24,6 +24,7 @@ from decroche.commands import (
     line,
     pbx,
     privacy,
+    queue,
     report,
     serve,
 )
@@ -91,6 +92,7 @@ COMMANDS: tuple[click.Command, ...] = (
     pbx.pbx,
     agent.agent,
     agent.account_code,
+    queue.queue,
     journal.journal,
     callback.ledger_list,
     callback.callback,
