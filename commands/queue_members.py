@@ -38,11 +38,9 @@ def queue_members(
     queues = load(folder.hotline).queues
     if name not in queues:
         raise click.ClickException(f"no queue {name!r}; there are: {', '.join(queues)}")
-    for agent, tier in [_place(text) for text in added]:
-        abilities.enlist(folder.database, name, agent, tier)
-    for agent in removed:
-        abilities.dismiss(folder.database, name, agent)
     if added or removed:
+        places = dict(_place(text) for text in added)
+        abilities.arrange(folder.database, name, places, removed)
         click.echo("It holds at once; nothing is to be applied.", err=True)
     empty = f"nobody is in {name}; type: decroche queue members {name} --add AGENT"
     print_rows(_rows(folder, name), as_json, empty)

@@ -4,7 +4,7 @@ A limit that is None is the line's own ([agents] in hotline.toml).
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,26 +89,26 @@ def change(path: Path, name: str, wish: Wish) -> None:
             _move(connection, name, queue, tier)
 
 
-def enlist(path: Path, queue: str, name: str, tier: int = 0) -> None:
-    """Make an agent member of a queue, or move them to another tier of it.
+def arrange(
+    path: Path, queue: str, added: Mapping[str, int], removed: Collection[str] = ()
+) -> None:
+    """Make agents members of a queue, or move them to another tier of it (agent -> tier), and
+    others no longer; all of it or, when one thing cannot be done, nothing.
 
-    :raises PeopleError: no such agent, a bad tier.
+    :raises PeopleError: no such agent, a bad tier, or they were no member.
     """
-    with writing(path, kinds.CHANGED, name) as connection:
-        _known(connection, name)
-        sql = """INSERT OR IGNORE INTO members (queue, agent, position)
-            SELECT ?1, ?2, coalesce(max(position), 0) + 1 FROM members WHERE queue = ?1"""
-        connection.execute(sql, (queue, name))
-        _move(connection, name, queue, tier)
-
-
-def dismiss(path: Path, queue: str, name: str) -> None:
-    """An agent is no longer member of a queue. :raises PeopleError: they were not."""
-    with writing(path, kinds.CHANGED, name) as connection:
-        _known(connection, name)
-        sql = "DELETE FROM members WHERE queue = ? AND agent = ?"
-        if not connection.execute(sql, (queue, name)).rowcount:
-            raise PeopleError(f"{name} is not in the queue {queue!r}")
+    with writing(path, kinds.CHANGED, *dict.fromkeys((*added, *removed))) as connection:
+        for name, tier in added.items():
+            _known(connection, name)
+            sql = """INSERT OR IGNORE INTO members (queue, agent, position)
+                SELECT ?1, ?2, coalesce(max(position), 0) + 1 FROM members WHERE queue = ?1"""
+            connection.execute(sql, (queue, name))
+            _move(connection, name, queue, tier)
+        for name in removed:
+            _known(connection, name)
+            sql = "DELETE FROM members WHERE queue = ? AND agent = ?"
+            if not connection.execute(sql, (queue, name)).rowcount:
+                raise PeopleError(f"{name} is not in the queue {queue!r}")
 
 
 def _known(connection: sqlite3.Connection, name: str) -> None:

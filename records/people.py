@@ -164,12 +164,13 @@ def _join(connection: sqlite3.Connection, name: str, queues: Sequence[str]) -> N
 
 
 @contextmanager
-def writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
-    """One transaction; that an agent has changed stands in the journal: the services notice."""
+def writing(path: Path, kind: str, *agents: str) -> Iterator[sqlite3.Connection]:
+    """One transaction; that agents have changed stands in the journal: the services notice."""
     store, at = Store(path), now()
     try:
         with store.transaction():
             yield store.connection
-            store.add(Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent))
+            for agent in agents:
+                store.add(Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent))
     finally:
         store.close()

@@ -121,7 +121,7 @@ def set_up(line: LiveLine, case: Case) -> None:
                 limits["calls_a_day"] = answered(line, agent) + max(0, min(1, most - taken))
         abilities.change(database, agent, abilities.Wish(skills=person.skills, limits=limits))
         people.set_queues(database, agent, [person.queue])
-        abilities.enlist(database, person.queue, agent, person.tier)
+        abilities.arrange(database, person.queue, {agent: person.tier})
         if "away" not in person.words:
             kind = kinds.PAUSED if "paused" in person.words else kinds.AVAILABLE
             people.declare(database, kind, [agent], "test")

@@ -31,7 +31,7 @@ def one(open_line: Open) -> LiveLine:
     skilled = abilities.Wish(skills=["impots"])
     for name in ("ana", "bob"):
         abilities.change(line.folder.database, name, skilled)
-    abilities.enlist(line.folder.database, "demarches", "bob", 4)
+    abilities.arrange(line.folder.database, "demarches", {"bob": 4})
     line.start()
     line.phones(*AGENTS, answer=None)
     return line
