@@ -86,3 +86,12 @@ def test_the_fallback_widens_with_the_wait(line: LiveLine) -> None:
     assert at_once < WIDEN / 2 < WIDEN - 0.5 <= later
     for caller in callers:
         caller.succeed(60)
+
+
+def test_another_widening_is_taken_over_by_apply(line: LiveLine) -> None:
+    line.write(LINE.replace(f"widen_after = {WIDEN}", "widen_after = 7"))
+    said = "\n".join(line.apply())
+    assert "queue reload rules" in said
+    rules = line.pbx.ask("queue show rules")
+    assert "After 7 seconds, adjust QUEUE_MAX_PENALTY to 1" in rules
+    assert f"After {WIDEN} seconds" not in rules
