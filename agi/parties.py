@@ -26,11 +26,6 @@ class Caller:
     token: str = ""  # of their number; empty when withheld
     widens: int = 0  # from when on the wait for further agents counts; 0: since
 
-    @property
-    def place(self) -> int:
-        """The instant by which the order goes."""
-        return self.since - self.credit
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -40,6 +35,9 @@ class Limits:
     talk: int = 0  # a day
     long_call: int = 0  # from when on a call is long
     rest: int = 0  # after a long one
+
+
+NONE = Limits()
 
 
 @dataclass(slots=True)
@@ -59,8 +57,8 @@ class Agent:
     calls: int = 0  # answered today
     was_back: bool = False  # the last call was a promised call-back
     skills: frozenset[str] = frozenset()
-    tiers: dict[str, int] = field(default_factory=dict)  # queue -> tier; 0 when not named
-    limits: Limits = Limits()
+    tiers: dict[str, int] = field(default_factory=dict)  # queue -> tier; not named: 0
+    limits: Limits = NONE
     talk: int = 0  # today
     talk_since: int = 0  # when the present talk began, as far as it is known
     missed: int = 0  # rings in a row that nobody answered
@@ -70,6 +68,8 @@ class Agent:
     def capped(self) -> str:
         """Which limit of the day is reached ("calls" or "minutes"); empty when none is."""
         limits = self.limits
+        if limits is NONE:
+            return ""
         if limits.calls and self.calls >= limits.calls:
             return "calls"
         return "minutes" if limits.talk and self.talk >= limits.talk else ""
@@ -80,7 +80,9 @@ class Agent:
         return self.available and self.reachable and not self.capped
 
     def free(self, now: int) -> bool:
-        return self.there and not self.device_busy and not self.offer and self.rest_until <= now
+        if not self.available or self.offer or self.device_busy or self.rest_until > now:
+            return False
+        return self.reachable and not self.capped
 
     @property
     def at_hand(self) -> bool:

@@ -24,6 +24,14 @@ def needs(caller: Caller, queues: Mapping[str, Queue]) -> frozenset[str]:
     return caller.skills.union(asked) if asked else caller.skills
 
 
+def flat(callers: Iterable[Caller], agents: Iterable[Agent], queues: Mapping[str, Queue]) -> bool:
+    """Whether there is only one level, as on a line without tiers and skills."""
+    if any([agent.tiers or agent.skills for agent in agents]):
+        asked = any([queue.skills for queue in queues.values()])
+        return not asked and not any([a.tiers for a in agents] + [c.skills for c in callers])
+    return True
+
+
 def begins(caller: Caller, name: str, queues: Mapping[str, Queue]) -> int:
     """When the wait for a queue's agents begins to count for a caller."""
     begun = caller.widens or caller.since
@@ -36,33 +44,22 @@ class Ladders:
     """The steps of each queue, for one look at the agents; made when first asked for."""
 
     def __init__(self, agents: Iterable[Agent], queues: Mapping[str, Queue]) -> None:
+        self._agents = agents
         self._queues = queues
-        self._there = [agent for agent in agents if agent.there]
-        self._names = {agent.name: agent for agent in self._there}
-        self._made: dict[tuple[str, frozenset[str]], dict[Level, int]] = {}
+        self._made: dict[tuple[str, str, frozenset[str]], dict[Level, int]] = {}
 
     def there(self, name: str, queue: str) -> bool:
         """Whether an agent of a queue could take a call, now or after the present one."""
-        agent = self._names.get(name)
-        return agent is not None and queue in agent.positions
-
-    def steps(self, name: str, asked: frozenset[str]) -> dict[Level, int]:
-        """Level -> step, from 0, of all at which somebody is there."""
-        key = name, asked
-        found = self._made.get(key)
-        if found is None:
-            levels = {_level(a, name, asked) for a in self._there if name in a.positions}
-            found = self._made[key] = {level: step for step, level in enumerate(sorted(levels))}
-        return found
+        return any(a.name == name and a.there and queue in a.positions for a in self._agents)
 
     def open_to(
         self, caller: Caller, name: str, members: Sequence[Agent], now: int
     ) -> Sequence[Agent]:
         """Those of the lowest level of ``members`` (free ones of a queue), once it is open."""
-        asked = needs(caller, self._queues)
-        steps = self.steps(name, asked)
+        steps = self._steps(name, caller)
         if len(steps) < 2:
             return members
+        asked = needs(caller, self._queues)
         lowest = min(_level(agent, name, asked) for agent in members)
         opens = begins(caller, name, self._queues)
         opens += steps[lowest] * self._queues[name].widen_after * MICRO
@@ -72,10 +69,21 @@ class Ladders:
 
     def next_step(self, caller: Caller, name: str, now: int) -> int | None:
         """The next instant at which a further level opens to a caller."""
-        further = len(self.steps(name, needs(caller, self._queues))) - 1
+        further = len(self._steps(name, caller)) - 1
         begun, each = begins(caller, name, self._queues), self._queues[name].widen_after * MICRO
         step = max(1, (now - begun) // each + 1)
         return begun + step * each if step <= further else None
+
+    def _steps(self, name: str, caller: Caller) -> dict[Level, int]:
+        """Level -> step, from 0, of all at which somebody is there."""
+        key = name, caller.queue, caller.skills
+        found = self._made.get(key)
+        if found is None:
+            asked = needs(caller, self._queues)
+            members = (a for a in self._agents if name in a.positions and a.there)
+            levels = {_level(agent, name, asked) for agent in members}
+            found = self._made[key] = {level: step for step, level in enumerate(sorted(levels))}
+        return found
 
 
 def _level(agent: Agent, name: str, asked: frozenset[str]) -> Level:
@@ -110,12 +118,13 @@ def roster(
     tier give them; and, paused, who is paused or at a limit. ``states``: agent -> declared.
     """
     here = [agent for agent in agents if states.get(agent.name) in ("available", "paused")]
-    ladders = Ladders(here, queues)
     found: Roster = {}
-    for agent in here:
-        paused = states[agent.name] == "paused" or bool(agent.capped)
-        for name in agent.positions.keys() & queues.keys():
-            asked = frozenset(queues[name].skills)
-            step = 0 if paused else ladders.steps(name, asked).get(_level(agent, name, asked), 0)
+    for name, queue in queues.items():
+        members, asked = [a for a in here if name in a.positions], frozenset(queue.skills)
+        steps = sorted({_level(agent, name, asked) for agent in members if agent.there})
+        for agent in members:
+            paused = states[agent.name] == "paused" or bool(agent.capped)
+            level = _level(agent, name, asked)
+            step = steps.index(level) if level in steps and not paused else 0
             found[name, agent.name] = paused, min(step, STEPS - 1)
     return found

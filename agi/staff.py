@@ -10,7 +10,7 @@ from ..hotline import Agents, Queue
 from ..records.abilities import Ability
 from ..records.events import MICRO
 from ..records.views import Taken
-from .parties import Agent, Limits, Offer
+from .parties import NONE, Agent, Limits, Offer
 from .switchboard import may_be_spared
 
 # Seconds that a phone is left alone after a ring that led to nothing, by DIALSTATUS.
@@ -52,7 +52,8 @@ class Staff:
         for name, ability in abilities.items():
             agent = self.agents.setdefault(name, Agent(name))
             agent.positions = {queue: place.position for queue, place in ability.places.items()}
-            agent.tiers = {queue: place.tier for queue, place in ability.places.items()}
+            tiers = {queue: place.tier for queue, place in ability.places.items()}
+            agent.tiers = {queue: tier for queue, tier in tiers.items() if tier}
             agent.skills, agent.wants_again = ability.skills, ability.same_helper
             agent.limits = limits_of(ability, self.rules)
             self._apply_device(agent)
@@ -185,12 +186,13 @@ def limits_of(ability: Ability, rules: Agents) -> Limits:
     def own(limit: int | None, common: int) -> int:
         return common if limit is None else limit
 
-    return Limits(
+    found = Limits(
         calls=own(ability.calls_a_day, rules.calls_a_day),
         talk=own(ability.minutes_a_day, rules.minutes_a_day) * MINUTE,
         long_call=own(ability.long_call, rules.long_call) * MINUTE,
         rest=own(ability.rest_after_long, rules.rest_after_long) * MINUTE,
     )
+    return NONE if not (found.calls or found.talk or found.rest) else found
 
 
 def rest_after(limits: Limits, talk: int, wrap_up: int) -> int:

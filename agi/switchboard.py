@@ -36,7 +36,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..hotline import Queue
 from ..records.events import MICRO
 from .parties import Agent, Caller, Limits, Offer
-from .ranking import NOTHING, Ladders, needs, rank
+from .ranking import NOTHING, Ladders, flat, needs, rank
 
 __all__ = [
     "Agent",
@@ -65,7 +65,7 @@ def offers(
     """Whom to ring now, in the order of the callers."""
     agents = list(agents)
     free = [agent for agent in agents if agent.free(now)]
-    order = sorted(waiting, key=lambda c: (-queues[c.queue].priority, c.place, c.call))
+    order = sorted(waiting, key=lambda c: (-queues[c.queue].priority, c.since - c.credit, c.call))
     back = [caller for caller in order if caller.back]
     found = _asked_for(back, agents, queues)
     taken = {name for offer in found for name in offer.agents}
@@ -126,8 +126,7 @@ def next_change(
 ) -> int | None:
     """The next instant at which time alone may make an offer possible; None if none will."""
     agents = list(agents)
-    instants = [a.rest_until for a in agents if a.there and not a.offer and a.rest_until > now]
-    ladders = Ladders(agents, queues)
+    instants = [a.rest_until for a in agents if a.rest_until > now and not a.offer and a.there]
     for caller in waiting:
         own = queues[caller.queue]
         opens = caller.since + own.overflow_after * MICRO
@@ -135,9 +134,11 @@ def next_change(
             instants.append(opens)
         if caller.agent and not caller.only and caller.anyone_at > now:
             instants.append(caller.anyone_at)
-        for name in queues_of(caller, queues, now):
-            if (step := ladders.next_step(caller, name, now)) is not None:
-                instants.append(step)
+    if not flat(waiting, agents, queues):
+        ladders = Ladders(agents, queues)
+        pairs = ((caller, name) for caller in waiting for name in queues_of(caller, queues, now))
+        steps = (ladders.next_step(caller, name, now) for caller, name in pairs)
+        instants += [step for step in steps if step is not None]
     return min(instants, default=None)
 
 
@@ -164,8 +165,10 @@ class _Look:
     ) -> None:
         self._queues = queues
         self._now = now
+        self._order = order
         self._ladders = Ladders(agents, queues)
-        self._asked = NOTHING.union(*(needs(caller, queues) for caller in order))
+        self._flat = flat(order, agents, queues)
+        self._asked: frozenset[str] | None = None
 
     def choose(self, caller: Caller, free: Sequence[Agent]) -> Sequence[Agent]:
         """The agents of the first queue that has a free one who may serve, by its strategy."""
@@ -179,7 +182,7 @@ class _Look:
                 return wanted
         for name in queues_of(caller, self._queues, self._now):
             members: Sequence[Agent] = [agent for agent in free if name in agent.positions]
-            if members:
+            if members and not self._flat:
                 members = self._ladders.open_to(caller, name, members, self._now)
             if members:
                 return self._first(caller, name, members)
@@ -194,8 +197,18 @@ class _Look:
         return early and (caller.back or self._ladders.there(caller.agent, caller.queue))
 
     def _first(self, caller: Caller, name: str, members: Sequence[Agent]) -> Sequence[Agent]:
+        if len(members) == 1:
+            return members
         queue = self._queues[name]
         few = queue.strategy == "ring-few" and not caller.back
-        spared = self._asked - needs(caller, self._queues) if self._asked else NOTHING
+        spared = NOTHING if self._flat else self._asked_for() - needs(caller, self._queues)
         ranked = sorted(members, key=lambda a: rank(a, name, queue, caller, spared))
         return ranked[: queue.ring_few if few else 1]
+
+    def _asked_for(self) -> frozenset[str]:
+        """Every skill that somebody who waits asks for."""
+        if self._asked is None:
+            queues = {caller.queue for caller in self._order}
+            asked = [caller.skills for caller in self._order if caller.skills]
+            self._asked = NOTHING.union(*(self._queues[name].skills for name in queues), *asked)
+        return self._asked
