@@ -7,6 +7,7 @@ own queue. During a conversation there is none: talking is Asterisk's.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from ..records import dialplan, kinds
@@ -122,6 +123,8 @@ class Wait:
         """Ring; returns when nobody has answered. A conversation ends with HungUp."""
         await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
         status = await self._channel.ring(offer.agents, offer.ring_time)
+        if self._caller.agent in offer.agents:  # whoever helped last time does not pick up
+            self._caller = replace(self._caller, agent="", anyone_at=0)
         self._hunt.ended(self._channel.call, status)
 
     async def _say(self, prompt: str) -> None:

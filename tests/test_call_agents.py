@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from decroche.records import abilities, kinds
-from decroche.records.events import now
+from decroche.records.events import MICRO, now
 
 from .conftest import Open
 from .live import LiveLine, until
@@ -20,7 +20,7 @@ LINE = """
 default = "accueil"
 [agents]
 same_helper = 7
-same_helper_wait = 5
+same_helper_wait = 15
 [queues.accueil]
 label = "Accueil"
 strategy = "in-order"
@@ -28,7 +28,7 @@ ring_time = 5
 wrap_up = 0
 """
 AGENTS = ("ana", "ben", "cleo")  # in this order; ana's phone rings, the others are picked up
-XENIA, YANN = "0611111111", "0622222222"
+XENIA, YANN, ZOE = "0611111111", "0622222222", "0677777777"
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +142,19 @@ def test_a_caller_gets_the_helper_of_last_time(line: LiveLine) -> None:
     assert call(line, "anonymous") == ["ben"]
     line.declare(kinds.AWAY, "cleo")
     assert call(line, YANN) == ["ben"]
+
+
+def test_a_helper_who_does_not_pick_up_is_not_waited_for(line: LiveLine) -> None:
+    wants = abilities.Wish(same_helper=True)
+    abilities.change(line.folder.database, "cleo", wants)
+    line.declare(kinds.AVAILABLE, "cleo")
+    assert call(line, ZOE) == ["cleo"]
+    mute = line.phones("cleo", answer=None)
+    line.declare(kinds.AVAILABLE, "ben")
+    assert call(line, ZOE) == ["cleo", "ben"]
+    rings = line.rows("SELECT rang, ended FROM offers ORDER BY rang DESC LIMIT 2")
+    assert rings[0]["rang"] - rings[1]["ended"] < 3 * MICRO
+    mute.stop()
 
 
 def test_who_never_reached_anybody_goes_first(line: LiveLine) -> None:
