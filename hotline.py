@@ -210,6 +210,13 @@ class Hotline(_Table, frozen=True):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.line.timezone)
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """Every skill that a queue or a choice of the menu asks for."""
+        asked = [queue.skills for queue in self.queues.values()]
+        asked += [choice.skills for choice in self.menu.choices]
+        return frozenset(skill for skills in asked for skill in skills)
+
     def is_open(self, now: datetime) -> bool:
         """Whether callers are taken at the instant ``now`` (aware, any zone)."""
         if self.hours is None:

@@ -95,7 +95,8 @@ def _show(context: click.Context, name: str) -> None:
     ability = abilities(folder.database).get(name)
     if ability is None:
         raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
-    rules = load(folder.hotline).agents
+    hotline = load(folder.hotline)
+    rules = hotline.agents
     places = sorted(ability.places.items())
     lines = {
         "skills": " ".join(sorted(ability.skills)) or "none",
@@ -107,3 +108,6 @@ def _show(context: click.Context, name: str) -> None:
         lines[limit.replace("_", " ")] = f"{value or 'none'}{' (the line)' if own is None else ''}"
     lines["same helper"] = "yes" if ability.same_helper else "no"
     print_lines(f"{key:16} {value}" for key, value in lines.items())
+    if unknown := ability.skills - hotline.asked:
+        names = " ".join(sorted(unknown))
+        click.echo(f"No queue and no choice of hotline.toml asks for: {names}", err=True)

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from decroche import cli
 from decroche.asterisk import line as lines
-from decroche.records import kinds, people, views
+from decroche.records import kinds, people, rebuild, views
 from decroche.records.abilities import Ability, Place, Wish, abilities, arrange, change
 from decroche.records.events import MICRO, Event
 from decroche.records.folder import Folder
@@ -89,6 +89,7 @@ def test_the_commands_say_what_they_changed(folder: Folder) -> None:
     said = run(folder, "agent", "set", "ana", *words, "--same-helper")
     assert "It holds at once" in said and "calls a day      20\n" in said
     assert "skills           en fr\n" in said and "visio tier 1" in said
+    assert "asks for: en fr" in said
     again = run(folder, "agent", "set", "ana", "--calls-a-day", "line", "--no-skills")
     assert "calls a day      none (the line)\n" in again and "skills           none\n" in again
     run(folder, "queue", "members", "visio", "--add", "ben:4")
@@ -169,3 +170,32 @@ def test_the_record_counts_promised_call_backs(folder: Folder) -> None:
     found = views.answered_per_agent(connection, at)
     connection.close()
     assert found == {"ben": views.Taken(1, 60 * MICRO, at + 63 * MICRO)}
+
+
+def test_what_the_board_says_of_an_agent_is_computed_again_bit_for_bit(folder: Folder) -> None:
+    store = Store(folder.database)
+    said: list[tuple[str, dict[str, object]]] = [
+        (kinds.AVAILABLE, {"by": "phone"}),
+        (kinds.CAPPED, {"until": 99, "why": "calls"}),
+        (kinds.CAPPED, {"until": 0, "why": ""}),
+        (kinds.PAUSED, {"by": "missed"}),
+        (kinds.PAUSED, {"by": "phone"}),
+        (kinds.AVAILABLE, {"by": "page"}),
+        (kinds.CAPPED, {"until": 777, "why": "minutes"}),
+    ]
+    seen = []
+    for at, (kind, body) in enumerate(said):
+        store.append([Event(id=f"{at}", at=at, kind=kind, actor="ana", body=body)])
+        row = store.rows.row("presence", "ana")
+        assert row is not None
+        seen.append((row["state"], row["since"], row["by"], row["capped_until"]))
+    store.close()
+    assert seen[3:] == [
+        ("paused", 3, "missed", 0),
+        ("paused", 3, "phone", 0),
+        ("available", 5, "page", 0),
+        ("available", 5, "page", 777),
+    ]
+    before = rebuild.projections(folder.database)
+    rebuild.rebuild(folder.database)
+    assert rebuild.projections(folder.database) == before
