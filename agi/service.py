@@ -1,7 +1,6 @@
 """The flows as a service: FastAGI, the hunt, and what feeds it from the journal."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
@@ -30,6 +29,7 @@ from .notes import Notes
 from .promise import promise
 from .ranking import Roster, roster
 from .staff import MISSED, Told
+from .today import Today
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,6 @@ FOLLOWED |= OWING  # tokens that are new, or gone, concern promises as well
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
-COUNT = 60  # looks between two comparisons of what the agents have taken with the record
 
 
 class Flows:
@@ -68,6 +67,7 @@ class Flows:
         known = (secrets().token_key, self._knows, journal.append)
         self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
         self._line.notices = self.hunt.people.notices
+        self._today = Today(self.hunt, journal, self._midnight)
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -92,6 +92,7 @@ class Flows:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
+            tasks.create_task(self._today.keep(), name="today")
             remembered = self._line.known.keep(self._journal, self._days)
             tasks.create_task(remembered, name="callers")
             await self._know_the_phones()
@@ -171,26 +172,12 @@ class Flows:
 
     async def _watch(self) -> None:
         """The applied hotline changes seldom: without calls, look once a second."""
-        looks, day = 0, self._midnight()
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
-            looks += 1
-            if looks % COUNT == 0 or day != self._midnight():
-                day = self._midnight()
-                try:
-                    taken = await asyncio.to_thread(self._taken, day)
-                except sqlite3.Error as error:  # the next look tells
-                    log.warning("the agents' calls could not be counted", reason=str(error))
-                else:
-                    self.hunt.recount(taken, day, day + steady() - now())
 
     def _days(self) -> int:
         return self._hotline().agents.same_helper
-
-    def _taken(self, since: int) -> dict[str, views.Taken]:
-        with closing(self._journal.open_reader()) as reader:
-            return views.answered_per_agent(reader, since)
 
     def _take_model(self) -> None:
         """The flows and the hunt change to another hotline in the same instant."""
@@ -214,7 +201,7 @@ class Flows:
         for row in rows:
             idle = max(row["since"], taken.get(row["name"], views.Taken()).last)
             self.hunt.declare(row["name"], row["state"] == "available", idle, row["by"])
-        self.hunt.recount(taken, day, day + steady() - at)
+        self._today.count(taken, day)
         self.changed.set()
 
     def _midnight(self, ahead: int = 0) -> int:
