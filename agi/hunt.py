@@ -177,11 +177,18 @@ class Hunt:
         """Ask the core, hand out its offers, and set the timer for the next change."""
         now = self._clock()
         waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
+        change = None
         if waiting:
-            self._hand_out(offers(waiting, self._agents.values(), self._queues, now))
+            agents = self._concerned(waiting)
+            self._hand_out(offers(waiting, agents, self._queues, now))
             waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
-        change = next_change(waiting, self._agents.values(), self._queues, now) if waiting else None
+            change = next_change(waiting, agents, self._queues, now) if waiting else None
         self._wake_at(change, now)
+
+    def _concerned(self, waiting: Iterable[Caller]) -> list[Agent]:
+        """Of thousands of agents, those who are available or have asked for a call."""
+        asking = {caller.agent for caller in waiting if caller.only}
+        return [a for a in self._agents.values() if a.available or a.name in asking]
 
     def _hand_out(self, found: Iterable[Offer]) -> None:
         for offer in found:

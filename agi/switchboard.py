@@ -97,10 +97,11 @@ def _asked_for(
     order: Iterable[Caller], agents: Iterable[Agent], queues: Mapping[str, Queue]
 ) -> list[Offer]:
     """Call-backs for which an agent has asked to be rung."""
-    at_hand = {agent.name: agent for agent in agents if agent.at_hand}
+    asking = [caller for caller in order if caller.only]
+    at_hand = {agent.name: agent for agent in agents if agent.at_hand} if asking else {}
     found = []
-    for caller in order:
-        if caller.only and (agent := at_hand.pop(caller.agent, None)):
+    for caller in asking:
+        if agent := at_hand.pop(caller.agent, None):
             found.append(_offer(caller, [agent], queues))
     return found
 
