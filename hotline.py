@@ -30,6 +30,7 @@ Did = Annotated[str, Meta(pattern=r"^\+?[0-9]{2,20}$")]
 Prefix = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{0,14}$")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Skills = list[Name]  # topics, languages: names of the association's own
 Language = Literal["fr", "en"]
 Strategy = Literal["longest-idle", "round-robin", "fewest-calls", "random", "in-order", "ring-few"]
 
@@ -124,11 +125,12 @@ class Hours(_Table, frozen=True):
 
 
 class Choice(_Table, frozen=True):
-    """One key of the menu."""
+    """One key of the menu; ``skills`` are asked for beside those of the queue."""
 
     key: Digit
     queue: Name
     label: Label
+    skills: Skills = []
 
 
 class Menu(_Table, frozen=True):
@@ -154,6 +156,23 @@ class Queue(_Table, frozen=True):
     announce_every: Annotated[int, Meta(ge=15, le=600)] = 60
     overflow: Name | None = None
     overflow_after: Annotated[int, Meta(ge=1, le=7200)] = 120
+    skills: Skills = []  # that an agent should have to be rung first
+    widen_after: Annotated[int, Meta(ge=1, le=1800)] = 30  # for each tier, each missing skill
+    repeat_first: Annotated[int, Meta(ge=0, le=1800)] = 120  # for who never reached anybody; 0: off
+
+
+class Agents(_Table, frozen=True):
+    """What is asked of one agent at most, and of their phone; an agent may have limits of their
+    own (records/abilities.py). 0 is no limit, or off.
+    """
+
+    calls_a_day: Annotated[int, Meta(ge=0, le=500)] = 0
+    minutes_a_day: Annotated[int, Meta(ge=0, le=1440)] = 0
+    long_call: Annotated[int, Meta(ge=1, le=240)] = 30  # minutes from which on a call is long
+    rest_after_long: Annotated[int, Meta(ge=0, le=120)] = 0  # minutes
+    pause_after_missed: Annotated[int, Meta(ge=0, le=9)] = 2  # rings in a row
+    same_helper: Annotated[int, Meta(ge=0, le=30)] = 0  # days
+    same_helper_wait: Annotated[int, Meta(ge=0, le=120)] = 20  # seconds
 
 
 class Callbacks(_Table, frozen=True):
@@ -208,6 +227,7 @@ class Hotline(_Table, frozen=True):
     network: Network = field(default_factory=Network)
     trunks: dict[Name, Trunk] = {}
     hours: Hours | None = None  # without hours the line is always open
+    agents: Agents = field(default_factory=Agents)
     callbacks: Callbacks | None = None  # without it no call-back is promised
     voicemail: Voicemail | None = None  # without it no message is taken
     mail: Mail | None = None  # without it invitations are not sent
@@ -216,6 +236,13 @@ class Hotline(_Table, frozen=True):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.line.timezone)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Every skill that a queue or a choice of the menu asks for."""
+        asked = [queue.skills for queue in self.queues.values()]
+        asked += [choice.skills for choice in self.menu.choices]
+        return frozenset(skill for skills in asked for skill in skills)
 
     def is_open(self, now: datetime) -> bool:
         """Whether callers are taken at the instant ``now`` (aware, any zone)."""

@@ -178,6 +178,8 @@ class Dialler:
             anyone_at=row["due"] + PREFERRED * MICRO,
             only=bool(row["only"]),
             never=frozenset(spent),
+            token=row["caller"],
+            widens=row["due"],
         )
 
     async def _attempt(self, row: Row, agent: str) -> str:

@@ -6,6 +6,7 @@ the caller to the dialplan, which puts them into Asterisk's own queue.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from ..hotline import AGAIN, HUMAN
 from ..records import dialplan, kinds
@@ -35,7 +36,7 @@ async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn:
     channel.remember(**{dialplan.QUEUE: queue})
     if key and key == line.back_key and await promise(channel, line, who, queue, arrived):
         return
-    await seek(channel, line, queue, who)
+    await seek(channel, line, queue, replace(who, skills=line.asked_by(key)))
 
 
 async def identify(channel: Channel, line: Line) -> Who:

@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..hotline import Queue
+from ..hotline import Agents, Queue
+from ..records.abilities import Ability
 from ..records.events import MICRO, steady
+from ..records.views import Taken
+from .staff import MISSED_REST, Staff
 from .switchboard import Agent, Caller, Offer, next_change, offers, somebody_there
 
-# Seconds that a phone is left alone after a ring that led to nothing, by DIALSTATUS.
-MISSED_REST = {"NOANSWER": 5, "BUSY": 15, "CHANUNAVAIL": 30, "CONGESTION": 30}
-BUSY_DEVICE = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
-GONE_DEVICE = frozenset({"UNAVAILABLE", "INVALID"})
+ALMOST = MICRO  # a phone stops a moment before Dial() tells so
 
 
 @dataclass
@@ -29,69 +29,60 @@ class Turn:
 
 
 class Hunt:
-    """All who wait and all who may answer."""
+    """All who wait, and all who may answer (``people``)."""
 
-    def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], int] = steady) -> None:
+    def __init__(
+        self,
+        queues: Mapping[str, Queue],
+        clock: Callable[[], int] = steady,
+        rules: Agents | None = None,
+    ) -> None:
         self._queues = queues
         self._clock = clock
-        self._agents: dict[str, Agent] = {}
+        self.people = Staff(clock, rules or Agents())
+        self._agents = self.people.agents
         self._turns: dict[str, Turn] = {}
-        self._devices: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self.rested: Callable[[str, int], None] = lambda agent, until: None
 
-    def configure(self, queues: Mapping[str, Queue]) -> None:
+    def configure(self, queues: Mapping[str, Queue], rules: Agents | None = None) -> None:
         """Take other queues; callers of a queue that is gone move to the first one left."""
         self._queues = queues
         fallback = next(iter(queues))
         for turn in self._turns.values():
             if turn.caller.queue not in queues:
                 turn.caller = replace(turn.caller, queue=fallback)
+        self.people.follow(rules or self.people.rules)
         self._look()
 
-    def staff(self, positions: Mapping[str, Mapping[str, int]]) -> None:
-        """Who is on the line: agent -> queue -> position. Others are forgotten."""
-        for name, queues in positions.items():
-            agent = self._agents.setdefault(name, Agent(name))
-            agent.positions = dict(queues)
-            self._apply_device(agent)
-        for name in self._agents.keys() - positions.keys():
-            del self._agents[name]
+    def staff(self, abilities: Mapping[str, Ability]) -> None:
+        """Who is on the line. Others are forgotten."""
+        self.people.bring(abilities)
         self._look()
 
-    def declare(self, name: str, available: bool, idle_since: int, calls: int = 0) -> None:
-        """An agent said that they are available, or not."""
-        agent = self._agents.get(name)
-        if agent is None:
-            return
-        agent.calls = max(agent.calls, calls)
-        if available == agent.available:
-            return
-        if available:
-            agent.rest_until = 0
-            agent.idle_since = idle_since
-        agent.available = available
+    def declare(self, name: str, available: bool, idle_since: int, by: str = "") -> None:
+        """An agent said that they are available, or not. ``by``: where."""
+        self.people.declare(name, available, idle_since, by)
+        self._look()
+
+    def recount(self, taken: Mapping[str, Taken], day: int, began: int) -> None:
+        """What the agents have taken in a local day; see :meth:`Staff.recount`."""
+        self.people.recount(taken, day, began)
         self._look()
 
     def device(self, name: str, state: str) -> None:
         """Asterisk's device state of an agent's phone (AMI DeviceStateChange)."""
-        self._devices[name] = state
         agent = self._agents.get(name)
         if agent is None:
-            return
+            return self.people.expect(name, state)
         was_busy = agent.device_busy
-        self._apply_device(agent)
-        if agent.offer and state in ("INUSE", "ONHOLD"):
-            agent.talked = True
-        if was_busy and not agent.device_busy:
-            self._release_loser(agent)
+        self.people.device(agent, state)
+        if agent.talked or (was_busy and not agent.device_busy):
+            self._release_losers(agent)
         self._look()
 
     def phones(self, states: Mapping[str, str]) -> None:
         """All phones' states anew; a phone that Asterisk does not name is taken for free."""
-        self._devices = dict(states)
-        for agent in self._agents.values():
-            self._apply_device(agent)
+        self.people.phones(states)
         self._look()
 
     def agent(self, name: str) -> Agent | None:
@@ -134,6 +125,11 @@ class Hunt:
             self._free(turn, status)
             self._look()
 
+    def helper(self, name: str) -> str:
+        """The name, if this agent is there and takes calls of who they have helped before."""
+        agent = self._agents.get(name)
+        return name if agent is not None and agent.wants_again and agent.there else ""
+
     def somebody_there(self, call: str) -> bool:
         turn = self._turns[call]
         return somebody_there(turn.caller, self._agents.values(), self._queues, self._clock())
@@ -144,61 +140,61 @@ class Hunt:
         return sum(not turn.offer.done() for turn in self._turns.values())
 
     def _free(self, turn: Turn, status: str) -> None:
-        now = self._clock()
-        for name in turn.ringing:
-            agent = self._agents.get(name)
-            if agent is None or agent.offer != turn.caller.call:
-                continue
-            agent.offer = ""
-            if agent.talked or (status == "ANSWER" and len(turn.ringing) == 1):
-                agent.calls += 1
-                agent.idle_since = now
-                agent.was_back = turn.caller.back
-                self._rest(agent, now, self._queues[turn.caller.queue].wrap_up)
-            elif status in MISSED_REST:
-                self._rest(agent, now, MISSED_REST[status])
+        rung = [self._agents[name] for name in turn.ringing if name in self._agents]
+        rung = [agent for agent in rung if agent.offer == turn.caller.call]
+        alone = status == "ANSWER" and len(turn.ringing) == 1
         turn.ringing = ()
-
-    def _rest(self, agent: Agent, now: int, seconds: int) -> None:
-        if seconds:
-            agent.rest_until = now + seconds * MICRO
-            self.rested(agent.name, agent.rest_until)
-
-    def _release_loser(self, agent: Agent) -> None:
-        """One of several phones that rang has stopped while another one talks."""
-        turn = self._turns.get(agent.offer)
-        if turn is not None and len(turn.ringing) > 1:
-            turn.ringing = tuple(name for name in turn.ringing if name != agent.name)
+        for agent in rung:
             agent.offer = ""
+        talked = [agent for agent in rung if agent.talked or alone]
+        for agent in talked:
+            wrap_up = self._queues[turn.caller.queue].wrap_up
+            self.people.has_talked(agent, turn.caller.back, wrap_up)
+            self.people.told.talked(turn.caller.token, agent.name)
+        if status in MISSED_REST:
+            missed = [agent for agent in rung if agent not in talked]
+            self.people.has_missed(missed, status, self._queues)
 
-    def _apply_device(self, agent: Agent) -> None:
-        state = self._devices.get(agent.name, "NOT_INUSE")
-        agent.device_busy = state in BUSY_DEVICE
-        agent.reachable = state not in GONE_DEVICE
+    def _release_losers(self, agent: Agent) -> None:
+        """Of several phones that rang, those that have stopped while another one rings or talks.
+
+        When the time of the ring is over and nobody talks, none was slower: all have missed it.
+        """
+        turn = self._turns.get(agent.offer)
+        if turn is None or len(turn.ringing) < 2:
+            return
+        rung = [self._agents[name] for name in turn.ringing if name in self._agents]
+        length = self._queues[turn.caller.queue].ring_time * MICRO - ALMOST
+        talking = any(one.talked for one in rung)
+        if not talking and self._clock() - agent.offered >= length:
+            return
+        for one in rung:
+            if not one.talked and not one.device_busy and (talking or one is agent):
+                one.offer = ""
+        turn.ringing = tuple(one.name for one in rung if one.offer)
 
     def _look(self) -> None:
         """Ask the core, hand out its offers, and set the timer for the next change."""
         now = self._clock()
         waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
+        change = None
         if waiting:
-            able = self._able(waiting)
-            self._hand_out(offers(waiting, able, self._queues, now), now)
+            agents = self._concerned(waiting)
+            self._hand_out(offers(waiting, agents, self._queues, now))
             waiting = [turn.caller for turn in self._turns.values() if not turn.offer.done()]
-        change = next_change(waiting, able, self._queues, now) if waiting else None
+            change = next_change(waiting, agents, self._queues, now) if waiting else None
         self._wake_at(change, now)
 
-    def _able(self, waiting: Iterable[Caller]) -> list[Agent]:
-        """Who may be rung at all: of thousands of agents most are away, and the core asks each."""
-        asked = {caller.agent for caller in waiting if caller.only}
-        return [a for a in self._agents.values() if a.available or a.name in asked]
+    def _concerned(self, waiting: Iterable[Caller]) -> list[Agent]:
+        """Of thousands of agents, those who are available or have asked for a call."""
+        asking = {caller.agent for caller in waiting if caller.only}
+        return [a for a in self._agents.values() if a.available or a.name in asking]
 
-    def _hand_out(self, found: Iterable[Offer], now: int) -> None:
+    def _hand_out(self, found: Iterable[Offer]) -> None:
         for offer in found:
             turn = self._turns[offer.call]
             turn.ringing = offer.agents
-            for name in offer.agents:
-                agent = self._agents[name]
-                agent.offer, agent.offered, agent.talked = offer.call, now, False
+            self.people.rings(offer)
             turn.offer.set_result(offer)
 
     def _wake_at(self, instant: int | None, now: int) -> None:

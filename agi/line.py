@@ -12,6 +12,7 @@ from ..records.events import Event
 from ..records.folder import Folder
 from ..records.outside import may_dial
 from ..records.tokens import number_of, token
+from .known import Known
 
 AGAIN = 30.0  # seconds
 NEWS = "information"  # has no text of its own: whoever records it has it said
@@ -30,10 +31,14 @@ BYTES = {
 
 @dataclass(frozen=True)
 class Who:
-    """Who calls: a token, empty when the number is withheld; ``back``: they can be called back."""
+    """Who calls: a token, empty when the number is withheld; ``back``: they can be called back.
+
+    ``skills``: what the choice that they made in the menu asks for.
+    """
 
     token: str = ""
     back: bool = False
+    skills: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Line:
     ``prompts`` is the folder of the sentences, ``folder`` the line's own. ``key`` is the secret
     behind the callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
     returns when the event is durable. ``keep`` is told the number behind a token, once.
+    ``notices`` gives the prompts of what an agent should know who declares to be available.
     """
 
     hotline: Hotline
@@ -53,6 +59,8 @@ class Line:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keep: Callable[[str, str], None] = lambda number, caller: None
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
+    known: Known = field(default_factory=Known)
+    notices: Callable[[str], list[str]] = lambda agent: []
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, int] = field(default_factory=dict)
@@ -98,6 +106,11 @@ class Line:
         caller, rules = token(number, self.key), self.hotline.callbacks
         self.keep(number, caller)
         return Who(caller, bool(rules) and may_dial(number, rules.prefixes if rules else ()))
+
+    def asked_by(self, key: str) -> frozenset[str]:
+        """The skills that a choice of the menu asks for."""
+        choices = self.hotline.menu.choices
+        return frozenset(next((choice.skills for choice in choices if choice.key == key), ()))
 
     @property
     def back_key(self) -> str:

@@ -10,7 +10,7 @@ from ..records.events import now
 from ..records.presence import KINDS, after
 from ..records.welcome import happened
 from .channel import Channel
-from .flow import ask, finish
+from .flow import ask, finish, speak
 from .line import Line
 
 log = structlog.get_logger(__name__)
@@ -28,10 +28,14 @@ async def declare(channel: Channel, line: Line, state: str) -> None:
     """
     await channel.lease(30)
     await channel.answer()
-    said = "failed"
+    said, notices = "failed", list[str]()
     if line.knows(channel.endpoint) and (state := await _full(channel, line, state)):
+        if state not in ("paused", "away"):
+            notices = line.notices(channel.endpoint)
         said = state if await _write(channel, line, state) else said
     await channel.say(said)
+    for notice in notices if said == state else ():
+        await speak(channel, line, notice)
     await finish(channel)
 
 

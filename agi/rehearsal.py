@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..hotline import Hotline, prompt_texts
 from ..records import dialplan, kinds, messages
+from ..records.abilities import Ability, Place
 from ..records.events import MICRO, STEADY, Event
 from ..records.folder import Folder
 from .channel import Channel, ChannelError, HungUp
@@ -122,7 +123,7 @@ def _hunt(hotline: Hotline, fate: str) -> Hunt:
     """All who may answer: one agent, who is free, or talks for ever; or nobody."""
     hunt = Hunt(hotline.queues, _steady)
     if fate != NOBODY:
-        hunt.staff({SOMEBODY: dict.fromkeys(hotline.queues, 0)})
+        hunt.staff({SOMEBODY: Ability(places=dict.fromkeys(hotline.queues, Place()))})
         hunt.declare(SOMEBODY, True, 0)
         hunt.device(SOMEBODY, "INUSE" if fate == BUSY else "NOT_INUSE")
     return hunt

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
 
 import structlog
 
 from ..hotline import Hotline
 from ..records import kinds, messages, people, recordings, views
+from ..records.abilities import abilities
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -22,17 +24,21 @@ from .dialler import Dialler
 from .ends import Ends
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
+from .known import OWING
 from .line import Line, Who
 from .message import listen, turn_away
 from .notes import Notes
 from .promise import promise
+from .ranking import Roster, roster
 from .record import Studio, record
+from .staff import MISSED, Told
+from .today import Today
 from .wait import Wait
 
 log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
-FOLLOWED |= {kinds.ROTATED, kinds.FORGOT}  # a promise has another name, or is gone
+FOLLOWED |= OWING  # tokens that are new, or gone, concern promises as well
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -61,12 +67,14 @@ class Flows:
         self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
         self.notes = Notes(journal.submit)
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
-        self.hunt = Hunt(hotline().queues)
-        self.hunt.rested = self._rested
+        self.hunt = Hunt(hotline().queues, rules=hotline().agents)
+        self.hunt.people.told = Told(self._rested, self._capped, self._paused, self._talked)
         self._ends = Ends(self._over, self._is_busy, journal.submit)
         prompts = folder.prompts.absolute()
         known = (secrets().token_key, self._knows, journal.append)
         self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
+        self._line.notices = self.hunt.people.notices
+        self._today = Today(self.hunt, journal, self._midnight)
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -95,6 +103,9 @@ class Flows:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
             tasks.create_task(self._watch(), name="model")
+            tasks.create_task(self._today.keep(), name="today")
+            remembered = self._line.known.keep(self._journal, self._days)
+            tasks.create_task(remembered, name="callers")
             await self._know_the_phones()
             server = FastAgi(flows, self._folder.prompts.absolute(), self.notes)
             tasks.create_task(self._serve(server, port, ready), name="fastagi")
@@ -118,25 +129,23 @@ class Flows:
     def phones(self, states: dict[str, str]) -> None:
         """All phones' states, after each connection to Asterisk; see asterisk/devices.py."""
         self.hunt.phones(states)
+        self.changed.set()
         self._phones_known.set()
 
     def device(self, name: str, state: str) -> None:
-        """A phone's new state."""
+        """A phone's new state. Who is there decides on the steps of the fallback."""
+        agent = self.hunt.agent(name)
+        was = agent is not None and agent.reachable
         self.hunt.device(name, state)
+        if agent is not None and agent.reachable != was:
+            self.changed.set()
 
-    def roster(self) -> dict[tuple[str, str], bool]:
-        """Who should ring without us: (queue, agent) -> paused."""
-        reader = self._journal.open_reader()
-        try:
-            rows = views.roster(reader)
-        finally:
-            reader.close()
-        queues, at = self._hotline().queues, now()
-        return {
-            (row["queue"], row["agent"]): row["state"] == "paused"
-            for row in rows
-            if row["queue"] in queues and not is_over(row, at)
-        }
+    def roster(self) -> Roster:
+        """Who should ring without us."""
+        with closing(self._journal.open_reader()) as reader:
+            rows = views.there(reader)
+        states = {row["name"]: row["state"] for row in rows if not is_over(row, now())}
+        return roster(states, self.hunt.people.agents.values(), self._hotline().queues)
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
@@ -174,16 +183,19 @@ class Flows:
             for event in batch:
                 if event.kind in kinds.PRESENCE:
                     self._hear(event)
-                elif event.kind not in kinds.PEOPLE_KINDS:
+                elif event.kind not in kinds.PEOPLE_KINDS and event.kind != kinds.ENDED:
                     self._dialler.news.set()
-            if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
+            seen = {event.kind for event in batch}
+            if seen & kinds.PEOPLE_KINDS:
                 self._staff()
+            self._line.known.note(seen)
 
     def _hear(self, event: Event) -> None:
         """A declaration; one whose time is over already is none."""
         if self._ends.hear(event):
             available = event.kind == kinds.AVAILABLE and not self._ends.is_over(event.actor)
-            self.hunt.declare(event.actor, available, event.at)
+            by = str(event.body.get("by", ""))
+            self.hunt.declare(event.actor, available, event.at, by)
             self.changed.set()
 
     def _over(self, agent: str) -> None:
@@ -203,40 +215,41 @@ class Flows:
             await asyncio.sleep(MODEL)
             self._take_model()
 
+    def _days(self) -> int:
+        return self._hotline().agents.same_helper
+
     def _take_model(self) -> None:
         """The flows and the hunt change to another hotline in the same instant."""
         model = self._hotline()
         if model is not self._line.hotline:
             self._line.hotline = model
-            self.hunt.configure(model.queues)
+            self.hunt.configure(model.queues, model.agents)
             self._dialler.news.set()
             self.changed.set()
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""
-        positions: dict[str, dict[str, int]] = {}
-        for queue, names in people.members(self._folder.database).items():
-            for position, name in enumerate(names):
-                positions.setdefault(name, {})[queue] = position
-        reader = self._journal.open_reader()
-        try:
+        day, able = self._midnight(), abilities(self._folder.database)
+        with closing(self._journal.open_reader()) as reader:
             rows = views.presence(reader)
-            counts = views.answered_per_agent(reader, self._midnight())
-        finally:
-            reader.close()
-        self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows})
+            taken = views.answered_per_agent(reader, day)
+        at = now()
+        if not self.hunt.people.agents:
+            self.hunt.people.capped = {row["name"] for row in rows if row["capped_until"] > at}
+        self.hunt.staff({row["name"]: able[row["name"]] for row in rows if row["name"] in able})
         for row in rows:
-            calls, last = counts.get(row["name"], (0, 0))
-            idle = max(row["since"], last)
-            available = row["state"] == "available" and not is_over(row, now())
-            self.hunt.declare(row["name"], available, idle, calls)
+            idle = max(row["since"], taken.get(row["name"], views.Taken()).last)
+            available = row["state"] == "available" and not is_over(row, at)
+            self.hunt.declare(row["name"], available, idle, row["by"])
         self._ends.know(rows)
+        self._today.count(taken, day)
         self.changed.set()
 
-    def _midnight(self) -> int:
+    def _midnight(self, ahead: int = 0) -> int:
+        """When the local day began, or when the one so many days later does."""
         zone = self._hotline().zone
-        local = datetime.now(UTC).astimezone(zone)
-        return int(datetime.combine(local.date(), time(), zone).timestamp()) * MICRO
+        day = datetime.now(UTC).astimezone(zone).date() + timedelta(days=ahead)
+        return int(datetime.combine(day, time(), zone).timestamp()) * MICRO
 
     def _rested(self, agent: str, until: int) -> None:
         """Tell the board that an agent writes notes, or is left alone for a moment.
@@ -253,3 +266,25 @@ class Flows:
             body={"until": until},
         )
         self._journal.submit(event)
+
+    def _capped(self, agent: str, why: str) -> None:
+        """Tell the board that an agent has reached a limit of the day, or has not any more."""
+        at, until = now(), self._midnight(1) if why else 0
+        event = Event(
+            id=f"{agent}:{kinds.CAPPED}:{at}",
+            at=at,
+            kind=kinds.CAPPED,
+            actor=agent,
+            body={"until": until, "why": why},
+        )
+        self._journal.submit(event)
+        self.changed.set()
+
+    def _paused(self, agent: str) -> None:
+        """A phone has rung in vain too often: its agent is paused, and sees why."""
+        log.info("an agent is paused: rings that nobody answered", agent=agent)
+        self._journal.submit(people.declared(agent, kinds.PAUSED, MISSED))
+
+    def _talked(self, caller: str, agent: str) -> None:
+        if caller and self._days():
+            self._line.known.helped(caller, agent, now())

@@ -7,17 +7,19 @@ own queue. During a conversation there is none: talking is Asterisk's.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from ..records import dialplan, kinds
-from ..records.events import MICRO, steady
+from ..records.events import MICRO, now, steady
 from .channel import Channel, HungUp
 from .flow import BACK, MARGIN, ask, speak
 from .hunt import Hunt, Turn
+from .known import DAY
 from .line import Line, Who
 from .message import turn_away
 from .promise import PATIENCE, promise
-from .switchboard import Offer
+from .switchboard import Caller, Offer
 
 LEASE = 20  # seconds
 RENEW = 8.0  # seconds between two renewals
@@ -48,6 +50,7 @@ class Wait:
         self._name = queue if queue in queues else line.hotline.menu.default
         self._queue = queues[self._name]
         self._since = self._said = steady()
+        self._caller = self._place()
         self._alone_since = 0  # since when nobody is there who could answer
 
     async def run(self) -> None:
@@ -81,7 +84,25 @@ class Wait:
                 self._said = steady()
 
     def _join(self) -> Turn:
-        return self._hunt.join(self._channel.call, self._name, self._since)
+        return self._hunt.wait_for(self._caller)
+
+    def _place(self) -> Caller:
+        """Who waits: what they ask for, whether they are owed an answer, who helped them last."""
+        token, rules, known = self._who.token, self._line.hotline.agents, self._line.known
+        owed = bool(token) and token in known.owed
+        helper = ""
+        if token and rules.same_helper:
+            helper = self._hunt.helper(known.helper(token, now() - rules.same_helper * DAY))
+        return Caller(
+            call=self._channel.call,
+            queue=self._name,
+            since=self._since,
+            agent=helper,
+            anyone_at=self._since + rules.same_helper_wait * MICRO if helper else 0,
+            skills=self._who.skills,
+            credit=self._queue.repeat_first * MICRO if owed else 0,
+            token=token,
+        )
 
     async def _offer(self, turn: Turn, gone: asyncio.Task[None]) -> Offer | None:
         """An offer; None when something is to be said or the wait is over."""
@@ -102,6 +123,8 @@ class Wait:
         """Ring; returns when nobody has answered. A conversation ends with HungUp."""
         await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
         status = await self._channel.ring(offer.agents, offer.ring_time)
+        if self._caller.agent in offer.agents:  # whoever helped last time does not pick up
+            self._caller = replace(self._caller, agent="", anyone_at=0)
         self._hunt.ended(self._channel.call, status)
 
     async def _say(self, prompt: str) -> None:

@@ -21,6 +21,7 @@ from .overrides import FAMILY
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
+STEPS = 10  # of a queue's agents that a caller in the fallback reaches one after the other
 CALLERID = "decroche"  # the only identity that a phone ever sees
 
 # Ours -> app_queue's, for the fallback. "ring-few" has no equal there.
@@ -102,6 +103,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "callerid": CALLERID,
         "freeze": FREEZE,
         "strategies": STRATEGIES,
+        "steps": STEPS,
         "default_queue": hotline.menu.default,
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES | dialplan.FREE_CODES,

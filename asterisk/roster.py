@@ -1,8 +1,9 @@
 """The roster in Asterisk's own queues: who would ring if our service were gone.
 
 The members of ``Queue()`` are made equal to the agents who are there: available
-ones are members, paused ones paused members, all others none. Equal again after
-every change and after a restart of either side.
+ones are members, paused ones (and who has reached a limit of the day) paused members, all others
+none. Their levels are penalties. Equal again after every change and after a restart of either
+side.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 AGAIN = 30.0  # seconds: compared even without a change, in case Asterisk lost some
 
-Members = dict[tuple[str, str], bool]  # (queue, agent) -> paused
+Members = dict[tuple[str, str], tuple[bool, int]]  # (queue, agent) -> (paused, penalty)
 
 
 def steps(present: Members, target: Members) -> list[tuple[str, dict[str, str]]]:
@@ -25,13 +26,18 @@ def steps(present: Members, target: Members) -> list[tuple[str, dict[str, str]]]
     found = []
     for queue, agent in sorted(present.keys() - target.keys()):
         found.append(("QueueRemove", {"Queue": queue, "Interface": f"PJSIP/{agent}"}))
-    for (queue, agent), paused in sorted(target.items()):
-        headers = {"Queue": queue, "Interface": f"PJSIP/{agent}", "Paused": str(paused).lower()}
+    for (queue, agent), (paused, penalty) in sorted(target.items()):
+        member = {"Queue": queue, "Interface": f"PJSIP/{agent}"}
+        pause, level = {"Paused": str(paused).lower()}, {"Penalty": str(penalty)}
         if (queue, agent) not in present:
             name = {"MemberName": agent, "StateInterface": f"PJSIP/{agent}"}
-            found.append(("QueueAdd", headers | name))
-        elif present[queue, agent] != paused:
-            found.append(("QueuePause", headers))
+            found.append(("QueueAdd", member | pause | level | name))
+            continue
+        was_paused, was_penalty = present[queue, agent]
+        if was_paused != paused:
+            found.append(("QueuePause", member | pause))
+        if was_penalty != penalty:
+            found.append(("QueuePenalty", member | level))
     return found
 
 
@@ -58,11 +64,12 @@ async def keep_equal(
 
 async def members(session: Session) -> Members:
     """The dynamic members of every queue (AMI action QueueStatus)."""
-    return {
-        (answer["Queue"], answer["Location"].removeprefix("PJSIP/")): answer["Paused"] == "1"
-        for answer in await session.collect("QueueStatus")
-        if answer.get("Event") == "QueueMember"
-    }
+    found: Members = {}
+    for answer in await session.collect("QueueStatus"):
+        if answer.get("Event") == "QueueMember":
+            key = answer["Queue"], answer["Location"].removeprefix("PJSIP/")
+            found[key] = answer["Paused"] == "1", int(answer.get("Penalty", "0"))
+    return found
 
 
 async def end_sentences(session: Session, channels: asyncio.Queue[str]) -> None:

@@ -25,6 +25,7 @@ RELOADS = {
     "pjsip.conf": "module reload res_pjsip.so",
     "extensions.conf": "dialplan reload",
     "queues.conf": "queue reload all",
+    "queuerules.conf": "queue reload rules",
     "manager.conf": "manager reload",
     "cel.conf": "module reload cel",
     "logger.conf": "logger reload",

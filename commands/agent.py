@@ -8,6 +8,7 @@ import click
 
 from decroche.commands.agent_import import agent_import
 from decroche.commands.agent_invite import agent_invite
+from decroche.commands.agent_set import agent_set
 from decroche.commands.context import folder_of, line_of
 from decroche.commands.presence import presence
 from decroche.commands.printing import json_option, print_lines, print_rows
@@ -21,6 +22,9 @@ SOON = "In force within seconds while the recorder runs; else: decroche apply"
 @click.group()
 def agent() -> None:
     """The people who take calls."""
+
+
+agent.add_command(agent_set)
 
 
 @agent.command("add")
@@ -77,8 +81,8 @@ def agent_list(
     wanted = [
         row
         for row in rows
-        if (queue is None or queue in str(row["queues"]).split())
-        and (presence is None or row["presence"] == presence)
+        if (queue is None or queue in {word.split(":")[0] for word in row["queues"].split()})
+        and (presence is None or row["presence"].split(" ")[0] == presence)
         and (not invited or row["invitation"] in ("invited", "not sent", "expired"))
         and (not disabled or row["presence"] == "disabled")
     ]

@@ -7,6 +7,7 @@ import click
 from decroche.commands.context import line_of
 from decroche.commands.naming import queue_argument
 from decroche.commands.printing import json_option, print_lines, print_rows
+from decroche.commands.queue_members import queue_members
 
 
 @click.group()
@@ -83,3 +84,6 @@ def queue_remove(context: click.Context, name: str, to: str) -> None:
     from decroche.records import queues
 
     print_lines(queues.remove(line_of(context), name, to))
+
+
+queue.add_command(queue_members)

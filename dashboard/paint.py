@@ -16,7 +16,7 @@ from ..hotline import Hotline
 from ..records.events import instant
 from . import chart, clock
 from .settings import CALLS_SHOWN
-from .state import Agent, Call, Queue, State
+from .state import PAUSED, Agent, Call, Queue, State
 from .words import Words
 
 Pieces = dict[str, str]
@@ -56,7 +56,7 @@ class Painter:
         figures = {
             "fig-waiting": (len(state.waiting), state.oldest, state.promised),
             "fig-talking": (state.talking, day.median),
-            "fig-free": (state.count("free"), online, state.count("paused", "resting")),
+            "fig-free": (state.count("free"), online, state.count(*PAUSED)),
             "fig-today": day.figures,
             "fig-unanswered": (day.figures, state.owed),
         }

@@ -14,13 +14,15 @@ from .queries import Share
 
 STEPS = ("greeting", "menu", "waiting", "ringing", "talking")
 RANK = {"waiting": 1, "ringing": 2, "talking": 3, "menu": 4, "greeting": 5}
-GROUPS = ("free", "ringing", "talking", "resting", "paused", "unreachable", "away")
+GROUPS = ("free", "ringing", "talking", "resting", "paused", "capped", "unreachable", "away")
+PAUSED = ("resting", "paused", "capped")  # there, and not to be rung now
 LISTS = {  # where a group stands on the page; who is away is only counted
     "free": "agents-free",
     "ringing": "agents-free",
     "talking": "agents-talking",
     "resting": "agents-pause",
     "paused": "agents-pause",
+    "capped": "agents-pause",
     "unreachable": "agents-unreachable",
 }
 
@@ -68,6 +70,7 @@ class Agent:
     since: int
     rest_until: int
     until: int | None = None  # when the availability ends by itself
+    missed: bool = False  # paused because the phone rang in vain
 
     @property
     def id(self) -> str:
@@ -196,7 +199,7 @@ class State:
             talking=groups.count("talking"),
             ringing=groups.count("ringing"),
             free=groups.count("free"),
-            paused=groups.count("paused") + groups.count("resting"),
+            paused=sum(group in PAUSED for group in groups),
             share=self.day.shares.get(name),
         )
 
@@ -223,7 +226,9 @@ def call_of(row: Row) -> Call | None:
 def agent_of(row: Row, now: int) -> Agent:
     """A row of views.presence at an instant: a talk counts for more than a declaration."""
     group, since = _group(row, now)
-    return Agent(row["name"], row["label"], group, since, row["rest_until"], row["until"])
+    missed = group == "paused" and row["by"] == "missed"
+    until, rest = row["until"], row["rest_until"]
+    return Agent(row["name"], row["label"], group, since, rest, until=until, missed=missed)
 
 
 def _group(row: Row, now: int) -> tuple[str, int]:
@@ -235,6 +240,8 @@ def _group(row: Row, now: int) -> tuple[str, int]:
         return "away", row["until"]
     if not row["reachable"]:
         return "unreachable", row["since"]
+    if row["capped_until"] > now:
+        return "capped", row["stage_since"]
     if row["rest_until"] > now:
         return "resting", row["stage_since"]
     return "free", max(row["since"], row["stage_since"], row["rest_until"])

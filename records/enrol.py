@@ -11,12 +11,12 @@ without both, when the label is. So a second run of the same file changes nothin
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import kinds
 from .events import Event, now
-from .people import ha1, new_password
+from .people import ha1, leave_queues, new_password
 from .schema import reader
 from .store import Store
 from .volunteers import EnrolError, Volunteer, name_for
@@ -185,8 +185,8 @@ def _change(store: Store, step: Step) -> None:
             sql = f"UPDATE agents SET {column} = ? WHERE name = ?"
             connection.execute(sql, (value, step.name))
     if step.queues is not None:
-        connection.execute("DELETE FROM members WHERE agent = ?", (step.name,))
-        _join(connection, step, _places(connection))
+        fresh = leave_queues(connection, step.name, step.queues)
+        _join(connection, replace(step, queues=tuple(fresh)), _places(connection))
     _tell(store, kinds.CHANGED, step.name, now())
 
 
@@ -200,7 +200,8 @@ def _join(connection: sqlite3.Connection, step: Step, places: dict[str, int]) ->
     for queue in step.queues or ():
         places[queue] = places.get(queue, 0) + 1
         connection.execute(
-            "INSERT INTO members VALUES (?, ?, ?)", (queue, step.name, places[queue])
+            "INSERT INTO members (queue, agent, position) VALUES (?, ?, ?)",
+            (queue, step.name, places[queue]),
         )
 
 

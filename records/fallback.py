@@ -26,6 +26,8 @@ FALLBACK = {
     "free-20": "agent-loginok",
     "free-40": "agent-loginok",
     "free-60": "agent-loginok",
+    "missed-pause": "beep",
+    "quota": "beep",
     "echo": "demo-echotest",
     "echo-done": "vm-goodbye",
     "callback-offer": "beep",

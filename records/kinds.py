@@ -18,6 +18,7 @@ ENDED = "call.ended"  # cause (Q.850)
 AVAILABLE = "agent.available"  # by, until: it ends by itself then
 PAUSED = "agent.paused"  # by
 AWAY = "agent.away"  # by; until: the availability that this ends
+CAPPED = "agent.capped"  # until: microseconds, UTC; why: calls or minutes
 RESTING = "agent.resting"  # until: microseconds, UTC
 ADDED = "agent.added"
 CHANGED = "agent.changed"  # other queues or another label

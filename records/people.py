@@ -18,6 +18,7 @@ from .store import Store
 REALM = "decroche"  # of the digest authentication (RFC 2617) of agents' phones
 # Letters without accents: what every mail server takes (RFC 5321 without its extensions).
 EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
+IN = "SELECT queue FROM members WHERE agent = ?"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread when typed
 
 
@@ -154,15 +155,22 @@ def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> Non
 
 
 def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
-    """Make an agent member of exactly ``queues``.
+    """Make an agent member of exactly ``queues``; their place in those where they are is kept.
 
     :raises PeopleError: there is no such agent.
     """
     with writing(path, kinds.CHANGED, name) as connection:
         if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
             raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
-        connection.execute("DELETE FROM members WHERE agent = ?", (name,))
-        join_queues(connection, name, queues)
+        join_queues(connection, name, leave_queues(connection, name, queues))
+
+
+def leave_queues(connection: sqlite3.Connection, name: str, wanted: Sequence[str]) -> list[str]:
+    """Take an agent out of the queues that are not wanted; returns those still to be joined."""
+    here = {row[0] for row in connection.execute(IN, (name,))}
+    for queue in here - set(wanted):
+        connection.execute("DELETE FROM members WHERE agent = ? AND queue = ?", (name, queue))
+    return [queue for queue in wanted if queue not in here]
 
 
 def remove_agent(path: Path, name: str) -> None:
@@ -217,12 +225,13 @@ def join_queues(connection: sqlite3.Connection, name: str, queues: Sequence[str]
 
 
 @contextmanager
-def writing(path: Path, kind: str, agent: str) -> Iterator[sqlite3.Connection]:
-    """One transaction; who changed stands in the journal, so that the services notice."""
+def writing(path: Path, kind: str, *agents: str) -> Iterator[sqlite3.Connection]:
+    """One transaction; that agents have changed stands in the journal: the services notice."""
     store, at = Store(path), now()
     try:
         with store.transaction():
             yield store.connection
-            store.add(Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent))
+            for agent in agents:
+                store.add(Event(id=f"{agent}:{kind}:{at}", at=at, kind=kind, actor=agent))
     finally:
         store.close()

@@ -323,18 +323,24 @@ def _close_offer(state: State, event: Event, offer: Row) -> Changes:
 
 def _declared(state: State, event: Event) -> Changes:
     """An end that was meant for another availability than the present one changes nothing."""
-    until = event.body.get("until")
-    values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at}
+    until, by = event.body.get("until"), str(event.body.get("by", ""))
+    values: dict[str, Any] = {"state": kinds.PRESENCE[event.kind], "since": event.at, "by": by}
     row = state.row("presence", event.actor)
     if row is None:
         values["stage_since"] = event.at  # a new agent is idle from now on
-    elif event.body.get("by") == UNTIL and row["until"] != until:
+    elif by == UNTIL and row["until"] != until:
         return []
     values["until"] = int(until) if until and event.kind == kinds.AVAILABLE else None
     if row is not None and row["state"] == values["state"]:
-        same = row["until"] == values["until"]
-        return [] if same else [Change("presence", event.actor, {"until": values["until"]})]
+        more = {name: values[name] for name in ("until", "by") if row[name] != values[name]}
+        return [Change("presence", event.actor, more)] if more else []
     return [Change("presence", event.actor, values | {"rest_until": 0})]
+
+
+def _capped(state: State, event: Event) -> Changes:
+    if state.row("presence", event.actor) is None:
+        return []
+    return [Change("presence", event.actor, {"capped_until": int(event.body["until"])})]
 
 
 def _resting(state: State, event: Event) -> Changes:
@@ -367,6 +373,7 @@ AGENT_FOLDS: dict[str, Callable[[State, Event], Changes]] = {
     kinds.PAUSED: _declared,
     kinds.AWAY: _declared,
     kinds.RESTING: _resting,
+    kinds.CAPPED: _capped,
     kinds.REACHABLE: _reachable,
     kinds.UNREACHABLE: _reachable,
 }

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+from .changes import Row
 from .events import instant
 from .invitations import state_of
 from .people import PeopleError
@@ -14,10 +15,11 @@ from .schema import reader
 ROLL = """SELECT a.name, a.label, a.email, a.added, a.disabled,
         coalesce(p.state, 'away') AS state, coalesce(p.since, a.added) AS since,
         coalesce(p.reachable, 0) AS reachable, coalesce(p.stage, 'idle') AS stage,
-        p.until, s.invited, s.joined, s.charter, s.accepted, s.phone, s.echoed, s.heard,
+        p.until, coalesce(p.by, '') AS by, coalesce(p.capped_until, 0) AS capped_until,
+        a.skills, s.invited, s.joined, s.charter, s.accepted, s.phone, s.echoed, s.heard,
         i.made, i.expires, i.given, i.failed,
-        (SELECT group_concat(queue, ' ') FROM
-            (SELECT queue FROM members WHERE agent = a.name ORDER BY queue)) AS queues
+        (SELECT group_concat(iif(tier, queue || ':' || tier, queue), ' ') FROM
+            (SELECT queue, tier FROM members WHERE agent = a.name ORDER BY queue)) AS queues
     FROM agents a LEFT JOIN presence p ON p.agent = a.name
     LEFT JOIN starts s ON s.agent = a.name LEFT JOIN invitations i ON i.agent = a.name"""
 LAST = """SELECT c.number, o.answered, coalesce(o.ended, o.answered) AS ended
@@ -49,12 +51,20 @@ def as_row(row: sqlite3.Row, at: int) -> dict[str, Any]:
         "name": row["name"],
         "label": row["label"],
         "queues": row["queues"] or "",
-        "presence": "disabled" if row["disabled"] is not None else row["state"],
+        "skills": row["skills"],
+        "presence": "disabled" if row["disabled"] is not None else presence_of(row, at),
         "until": _clock(row["until"]),
         "phone": "reachable" if row["reachable"] else "not registered",
         "does": row["stage"],
         "invitation": state_of(row, at),
     }
+
+
+def presence_of(row: Row | sqlite3.Row, at: int) -> str:
+    """What an agent has declared, and what keeps them from being rung."""
+    if row["state"] == "available" and row["capped_until"] > at:
+        return "available (cap reached)"
+    return "paused (missed calls)" if row["by"] == "missed" else str(row["state"])
 
 
 def _clock(at: int | None) -> str:

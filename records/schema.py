@@ -63,6 +63,8 @@ PROJECTIONS = {
             stage_since INTEGER NOT NULL,
             call TEXT,
             rest_until INTEGER NOT NULL DEFAULT 0,
+            by TEXT NOT NULL DEFAULT '',          -- where it was declared: phone, missed ...
+            capped_until INTEGER NOT NULL DEFAULT 0,    -- a limit of the day is reached
             until INTEGER                -- when an availability ends by itself
         ) STRICT, WITHOUT ROWID""",
     "ledger": """
@@ -232,6 +234,19 @@ def m008_days(db: Database) -> None:
     if "gave_up" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
     make_projections(db.conn)
+
+
+@migrations()
+def m010_abilities(db: Database) -> None:
+    """What each agent can, in which tier they stand, and limits of their own (NULL: the line's)."""
+    db.execute("ALTER TABLE members ADD COLUMN tier INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE agents ADD COLUMN skills TEXT NOT NULL DEFAULT ''")  # with spaces
+    for limit in ("calls_a_day", "minutes_a_day", "long_call", "rest_after_long"):
+        db.execute(f"ALTER TABLE agents ADD COLUMN {limit} INTEGER")
+    db.execute("ALTER TABLE agents ADD COLUMN same_helper INTEGER NOT NULL DEFAULT 0")
+    if "by" not in db["presence"].columns_dict:
+        db.execute("ALTER TABLE presence ADD COLUMN by TEXT NOT NULL DEFAULT ''")
+        db.execute("ALTER TABLE presence ADD COLUMN capped_until INTEGER NOT NULL DEFAULT 0")
 
 
 @migrations()

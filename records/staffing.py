@@ -17,6 +17,7 @@ from .people import (
     free_email,
     ha1,
     join_queues,
+    leave_queues,
     new_password,
     writing,
 )
@@ -48,8 +49,7 @@ def edit_agent(
         if label is not None:
             connection.execute("UPDATE agents SET label = ? WHERE name = ?", (label, name))
         if queues is not None:
-            connection.execute("DELETE FROM members WHERE agent = ?", (name,))
-            join_queues(connection, name, queues)
+            join_queues(connection, name, leave_queues(connection, name, queues))
 
 
 def disable_agent(path: Path, name: str) -> bool:

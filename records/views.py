@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from . import kinds
 from .changes import Row
+from .events import MICRO
 
 OPEN = "SELECT * FROM calls WHERE ended IS NULL ORDER BY arrived"
 OTHERS = ", ".join(f"'{outcome}'" for outcome in sorted(kinds.MISSED - {"abandoned"}))
@@ -18,6 +19,18 @@ SLOTS = """SELECT (arrived - :since) / :width AS slot,
     coalesce(sum(answered IS NOT NULL), 0) AS answered,
     coalesce(sum(answered IS NULL AND ended IS NOT NULL AND outcome <> 'closed'), 0) AS unanswered
     FROM calls WHERE arrived >= :since GROUP BY slot ORDER BY slot"""
+# Calls are found by their arrival, which has an index: at most so long before the answer.
+LONGEST_WAIT = 3 * 3600 * MICRO
+TAKEN = f"""SELECT agent, sum(ended IS NOT NULL) AS calls, max(coalesce(ended, answered)) AS last,
+        coalesce(sum(max(0, ended - answered)), 0) AS talk
+    FROM (
+        SELECT o.agent, o.answered, o.ended FROM calls c JOIN offers o ON o.call = c.call
+        WHERE c.arrived >= :earlier AND o.answered >= :since
+        UNION ALL
+        SELECT b.taken_by, k.at, b.ended FROM callbacks b
+            JOIN journal k ON k.id = b.channel || ':{kinds.BACK_KEPT}'
+        WHERE b.stage IN ('talking', 'kept') AND b.stage_since >= :since AND k.at >= :since
+    ) GROUP BY agent"""
 
 
 @dataclass(frozen=True)
@@ -56,13 +69,15 @@ def presence(connection: sqlite3.Connection) -> list[Row]:
     """Every agent of the line with its presence; one who never declared any is away.
 
     Who is disabled is left out.
-    Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until, until.
+    Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until, until, by,
+    capped_until.
     """
     return connection.execute(
         """SELECT a.name, a.label, coalesce(p.state, 'away') AS state,
             coalesce(p.since, a.added) AS since, coalesce(p.reachable, 0) AS reachable,
             coalesce(p.stage, 'idle') AS stage, coalesce(p.stage_since, a.added) AS stage_since,
-            p.call, coalesce(p.rest_until, 0) AS rest_until, p.until
+            p.call, coalesce(p.rest_until, 0) AS rest_until, p.until, coalesce(p.by, '') AS by,
+            coalesce(p.capped_until, 0) AS capped_until
         FROM agents a LEFT JOIN presence p ON p.agent = a.name
         WHERE a.disabled IS NULL ORDER BY a.label"""
     ).fetchall()
@@ -117,11 +132,17 @@ def slots(connection: sqlite3.Connection, since: int, width: int) -> list[Row]:
     return connection.execute(SLOTS, {"since": since, "width": width}).fetchall()
 
 
-def answered_per_agent(connection: sqlite3.Connection, since: int) -> dict[str, tuple[int, int]]:
-    """Agent -> (calls answered since an instant, end of the last one in microseconds)."""
-    rows = connection.execute(
-        """SELECT agent, count(*) AS calls, max(coalesce(ended, answered)) AS last
-        FROM offers WHERE answered >= ? GROUP BY agent""",
-        (since,),
-    )
-    return {row["agent"]: (row["calls"], row["last"]) for row in rows}
+@dataclass(frozen=True)
+class Taken:
+    """What an agent has answered since an instant; ``last``: the end of the last call."""
+
+    calls: int = 0
+    talk: int = 0  # microseconds
+    last: int = 0
+
+
+def answered_per_agent(connection: sqlite3.Connection, since: int) -> dict[str, Taken]:
+    """Agent -> what they have answered since an instant and is over, promised call-backs too."""
+    values = {"since": since, "earlier": since - LONGEST_WAIT}
+    rows = connection.execute(TAKEN, values)
+    return {row["agent"]: Taken(row["calls"], row["talk"], row["last"]) for row in rows}

@@ -45,6 +45,8 @@ nobody = "Non."
 too-long = "Non."
 available = "Oui."
 paused = "Oui."
+missed-pause = "Oui."
+quota = "Non."
 away = "Oui."
 failed = "Non."
 free = "Oui ?"
@@ -310,7 +312,11 @@ class LiveLine:
 
     def expected_members(self) -> dict[str, dict[str, bool]]:
         """What presence asks for: the available ones are members, the paused ones paused."""
-        states = {row["agent"]: row["state"] for row in self.rows("SELECT * FROM presence")}
+        rows = self.rows("SELECT * FROM presence")
+        states = {row["agent"]: row["state"] for row in rows}
+        for row in rows:  # who has done enough today is not rung by the fallback, either
+            if row["state"] == "available" and row["capped_until"] > time.time() * 1e6:
+                states[row["agent"]] = "paused"
         found: dict[str, dict[str, bool]] = {queue: {} for queue in self.members()}
         for queue, agents in people.members(self.folder.database).items():
             for agent in agents:

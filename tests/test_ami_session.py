@@ -229,12 +229,14 @@ async def test_a_lost_connection_is_made_again(ami: Ami, monkeypatch: pytest.Mon
 
 
 def test_the_roster_is_made_equal_in_few_steps() -> None:
-    present = {("q", "ana"): False, ("q", "bob"): True, ("q", "old"): False, ("r", "ana"): False}
-    target = {("q", "ana"): True, ("q", "bob"): True, ("q", "new"): False, ("r", "ana"): False}
+    no, yes = (False, 0), (True, 0)
+    present = {("q", "ana"): no, ("q", "bob"): yes, ("q", "old"): no, ("r", "ana"): no}
+    target = {("q", "ana"): yes, ("q", "bob"): yes, ("q", "new"): no, ("r", "ana"): (False, 2)}
     found = [(name, headers["Interface"]) for name, headers in steps(present, target)]
     assert found == [
         ("QueueRemove", "PJSIP/old"),
         ("QueuePause", "PJSIP/ana"),
         ("QueueAdd", "PJSIP/new"),
+        ("QueuePenalty", "PJSIP/ana"),
     ]
     assert steps(target, target) == []

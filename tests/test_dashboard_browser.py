@@ -202,6 +202,25 @@ async def test_it_moves_without_reloading(page: Page, folder: Folder) -> None:
         assert await page.evaluate("document.body.dataset.same") == "page"
 
 
+async def test_it_says_why_an_agent_is_not_rung(page: Page, folder: Folder) -> None:
+    async with served(folder) as (address, journal):
+        await page.goto(address)
+        for name in ("driss", "lea", "odile"):
+            await journal.append(
+                event(kinds.REACHABLE, 9, actor=name),
+                event(kinds.AVAILABLE, 9, actor=name, by="phone"),
+            )
+        await journal.append(event(kinds.PAUSED, 5, actor="driss", by="missed"))
+        until = now() + 3600 * MICRO
+        await journal.append(event(kinds.CAPPED, 3, actor="lea", until=until, why="calls"))
+        await expect(page.locator("#agents-pause")).to_contain_text("Driss · pause, appels manqués")
+        await expect(page.locator("#agents-pause")).to_contain_text("Léa · quota atteint")
+        await expect(page.locator("#agents-free")).to_contain_text("Odile")
+        assert await findings(page) == []
+        await journal.append(event(kinds.CAPPED, 0, actor="lea", until=0, why=""))
+        await expect(page.locator("#agents-free")).to_contain_text("Léa")
+
+
 async def test_it_patches_only_the_row_that_changed_and_keeps_order(
     page: Page, folder: Folder
 ) -> None:

@@ -166,10 +166,13 @@ def test_it_puts_an_agent_in_one_group() -> None:
         "stage_since": 20,
         "rest_until": 0,
         "until": None,
+        "by": "phone",
+        "capped_until": 0,
     }
     cases: dict[str, dict[str, object]] = {
         "free": {},
         "resting": {"rest_until": 200},
+        "capped": {"capped_until": 200, "rest_until": 200},
         "unreachable": {"reachable": 0},
         "paused": {"state": "paused", "reachable": 0},
         "away": {"until": 50},
@@ -179,6 +182,8 @@ def test_it_puts_an_agent_in_one_group() -> None:
     assert {group: agent_of(row | change, 100).group for group, change in cases.items()} == {
         group: group for group in cases
     }
+    missed = row | {"state": "paused", "by": "missed"}
+    assert agent_of(missed, 100).missed and not agent_of(missed | {"by": "phone"}, 100).missed
 
 
 def test_it_writes_numbers_in_pairs() -> None:

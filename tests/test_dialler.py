@@ -14,6 +14,7 @@ from decroche.agi.hunt import Hunt
 from decroche.agi.line import Line
 from decroche.hotline import Hotline, parse
 from decroche.records import callbacks, kinds, ledger
+from decroche.records.abilities import Ability, Place
 from decroche.records.events import MICRO, Event, now
 from decroche.records.journal import Journal
 from decroche.records.promised import of_attempt
@@ -49,7 +50,8 @@ class Cast:
         self.path, self.journal, self.hotline = path, journal, hotline
         self.instant, self.midnight = OPEN, 0
         self.hunt = Hunt(hotline.queues)
-        self.hunt.staff({"ana": {"visio": 0}, "ben": {"visio": 1}})
+        places = {name: {"visio": Place(at)} for at, name in enumerate(("ana", "ben"))}
+        self.hunt.staff({name: Ability(places=place) for name, place in places.items()})
         self.hunt.declare("ana", True, 0)
         self.hunt.declare("ben", True, 1)
         made = (hotline, Path("/nowhere"), "00", lambda name: True, journal.append)

@@ -34,6 +34,7 @@ TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("## `[menu]`", hotline.Menu),
     ("Each choice:", hotline.Choice),
     ("## `[queues.NAME]`", hotline.Queue),
+    ("## `[agents]`", hotline.Agents),
     ("## `[callbacks]`", hotline.Callbacks),
     ("## `[voicemail]`", hotline.Voicemail),
     ("## `[mail]`", hotline.Mail),

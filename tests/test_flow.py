@@ -186,6 +186,17 @@ async def test_a_phone_of_nobody_is_told_that_it_failed() -> None:
     assert channel.of("say") == [("say", "failed")]
 
 
+async def test_an_agent_hears_what_they_should_know() -> None:
+    channel, line = Spy(), line_at(OPEN)
+    line.notices = lambda agent: ["missed-pause", "quota"]
+    await presence.declare(channel, line, "available")
+    said = [step[1] for step in channel.done if step[0] == "say"]
+    assert said == ["available", "missed-pause", "quota"]
+    channel = Spy()
+    await presence.declare(channel, line, "paused")
+    assert [step[1] for step in channel.done if step[0] == "say"] == ["paused"]
+
+
 async def test_a_database_that_hangs_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "JOURNAL", 0.02)
 

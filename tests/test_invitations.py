@@ -261,13 +261,13 @@ def test_agents_are_listed_shown_and_changed(line: Path) -> None:
     assert run(line, "agent", "edit", "lea", "--label", "Léa R.", "--queue", "visio").exit_code == 0
     assert run(line, "agent", "edit", "lea", "--queue", "x").exit_code == 1
     assert run(line, "agent", "edit", "lea").exit_code == 2
-    assert "lea\tLéa R.\tvisio\taway" in run(line, "agent", "list", "--queue", "visio").output
+    assert "lea\tLéa R.\tvisio\t\taway" in run(line, "agent", "list", "--queue", "visio").output
     assert "lea" not in run(line, "agent", "list", "--queue", "demarches").output
     run(line, "agent", "invite", "lea")
     assert run(line, "agent", "list", "--invited").output.startswith("lea\t")
     run(line, "agent", "disable", "driss")
     assert (
-        "driss\t=Driss\tdemarches visio\tdisabled"
+        "driss\t=Driss\tdemarches visio\t\tdisabled"
         in run(line, "agent", "list", "--disabled").output
     )
     shown = run(line, "agent", "show", "lea").output

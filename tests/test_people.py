@@ -27,7 +27,7 @@ def test_it_keeps_the_order_of_members(path: Path) -> None:
     for name in ("zoe", "abel", "lea"):
         add_agent(path, name, name, ["q", "r"])
     people.set_queues(path, "abel", ["r", "q"])
-    assert members(path) == {"q": ["zoe", "lea", "abel"], "r": ["zoe", "lea", "abel"]}
+    assert members(path) == {"q": ["zoe", "abel", "lea"], "r": ["zoe", "abel", "lea"]}
 
 
 def test_it_tells_the_services(path: Path) -> None:
