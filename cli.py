@@ -17,6 +17,7 @@ import click
 from decroche.commands import (
     agent,
     backup,
+    block,
     callback,
     drill,
     journal,
@@ -32,7 +33,7 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "FiguresError PrivacyError BlockError NumberError BackupError DrillError".split()
 )
 
 
@@ -92,6 +93,7 @@ COMMANDS: tuple[click.Command, ...] = (
     agent.agent,
     agent.account_code,
     journal.journal,
+    block.block,
     callback.ledger_list,
     callback.callback,
     report.report,

@@ -143,6 +143,13 @@ class Hunt:
         """Callers who wait and do not ring anybody."""
         return sum(not turn.offer.done() for turn in self._turns.values())
 
+    def waiting_for(self, queue: str) -> int:
+        """Of those, who waits in one queue on the line."""
+        return sum(
+            not turn.offer.done() and turn.caller.queue == queue and not turn.caller.back
+            for turn in self._turns.values()
+        )
+
     def _free(self, turn: Turn, status: str) -> None:
         now = self._clock()
         for name in turn.ringing:

@@ -40,7 +40,8 @@ class Line:
 
     ``prompts`` is the folder of the sentences, ``folder`` the line's own. ``key`` is the secret
     behind the callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
-    returns when the event is durable. ``keep`` is told the number behind a token, once.
+    returns when the event is durable. ``keep`` is told the number behind a token, once. ``enter``
+    says which prompt a call of a caller is refused with, if any (limits.py).
     """
 
     hotline: Hotline
@@ -50,6 +51,7 @@ class Line:
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keep: Callable[[str, str], None] = lambda number, caller: None
+    enter: Callable[[str, str], str] = lambda call, caller: ""
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)

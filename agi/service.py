@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, messages, people, views
+from ..records import blocks, kinds, messages, people, views
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -20,6 +20,7 @@ from .channel import Channel
 from .dialler import Dialler
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
+from .limits import Gate, answers
 from .line import Line, Who
 from .message import listen, turn_away
 from .notes import Notes
@@ -29,7 +30,8 @@ from .wait import Wait
 log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
-FOLLOWED |= {kinds.ROTATED, kinds.FORGOT}  # a promise has another name, or is gone
+RENAMED = {kinds.ROTATED, kinds.FORGOT}  # who is promised a call, or blocked, is renamed or gone
+FOLLOWED |= RENAMED | kinds.BLOCK_KINDS | {kinds.ANSWERED}
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -59,7 +61,10 @@ class Flows:
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
         known = (secrets().token_key, self._knows, journal.append)
-        self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
+        self._line = Line(
+            hotline(), prompts, *known, keep=self._keep, enter=self._enter, folder=folder
+        )
+        self._gate = Gate()
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -71,9 +76,11 @@ class Flows:
         reader = self._journal.open_reader()
         try:
             after = last_seq(reader)
+            self._gate.recall(answers(reader, now()))
         finally:
             reader.close()
         self._staff()
+        self._block()
         await asyncio.to_thread(messages.prepare, self._folder)
         flows: dict[str, Flow] = {
             "call": self._take,
@@ -130,7 +137,10 @@ class Flows:
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
         self._line.key = self._secrets().token_key
-        await flow.take(channel, self._line, self._seek, promise, turn_away)
+        try:
+            await flow.take(channel, self._line, self._seek, promise, turn_away)
+        finally:
+            self._gate.leave(channel.call)
 
     async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
         await Wait(self.hunt, channel, line, queue, who, self.hush.put_nowait).run()
@@ -138,6 +148,17 @@ class Flows:
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
         self.notes.gather(seal(number, caller, self._secrets().number_key))
+
+    def _enter(self, call: str, caller: str) -> str:
+        return self._gate.enter(call, caller, self._line.hotline.limits)
+
+    def _block(self) -> None:
+        """Who is blocked, as written down."""
+        reader = self._journal.open_reader()
+        try:
+            self._gate.block(blocks.active(reader, now()))
+        finally:
+            reader.close()
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None
@@ -155,8 +176,12 @@ class Flows:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
                     self.changed.set()
+                elif event.kind == kinds.ANSWERED:
+                    self._gate.answered(event.call, event.at)
                 elif event.kind not in kinds.PEOPLE_KINDS:
                     self._dialler.news.set()
+            if any(event.kind in kinds.BLOCK_KINDS | RENAMED for event in batch):
+                self._block()
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
                 self._staff()
 

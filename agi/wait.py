@@ -53,6 +53,8 @@ class Wait:
     async def run(self) -> None:
         """Wait until nobody can answer or it has been too long; a conversation is a HungUp."""
         await self._channel.note(kinds.QUEUED, self._name)
+        if self._full():
+            return await self._turn_away()
         gone = asyncio.create_task(self._channel.gone())
         try:
             if not self._join().offer.done():
@@ -79,6 +81,20 @@ class Wait:
                 if await self._promised():
                     return
                 self._said = steady()
+
+    def _full(self) -> bool:
+        most = self._queue.max_waiting
+        return most is not None and self._hunt.waiting_for(self._name) >= most
+
+    async def _turn_away(self) -> None:
+        """Too many wait already: a call-back if they can have one, else an honest sentence."""
+        rules = self._line.hotline.callbacks
+        if rules and rules.waiting and self._who.back:
+            key = await ask(self._channel, self._line, "callback-full", PATIENCE)
+            where = (self._who, self._name, self._since)
+            if key == BACK and await promise(self._channel, self._line, *where):
+                return
+        await turn_away(self._channel, self._line, self._name, "full", "full")
 
     def _join(self) -> Turn:
         return self._hunt.join(self._channel.call, self._name, self._since)

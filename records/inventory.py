@@ -18,6 +18,7 @@ from .schema import reader
 
 OWED = "SELECT caller FROM ledger WHERE closed IS NULL"
 PROMISED = "SELECT caller FROM callbacks WHERE ended IS NULL"
+BLOCKED = "SELECT caller FROM blocks WHERE ended IS NULL AND until > :now"
 UNDER_WAY = "SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL"
 
 
@@ -96,7 +97,21 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         UNDO / 86_400,
         f"""SELECT min(at) FROM numbers WHERE caller NOT IN ({OWED}) AND caller NOT IN
             (SELECT caller FROM ledger WHERE closed > :now - {DAY})
-            AND caller NOT IN ({UNDER_WAY}) AND caller NOT IN ({PROMISED})""",
+            AND caller NOT IN ({UNDER_WAY}) AND caller NOT IN ({PROMISED})
+            AND caller NOT IN ({BLOCKED})""",
+    ),
+    ("numbers", "encrypted numbers of callers who are blocked, until that ends", None, ""),
+    (
+        "blocks",
+        "callers who are blocked, each until a date",
+        clocks.BLOCK_LONGEST,
+        f"SELECT min(since) FROM blocks WHERE caller IN ({BLOCKED})",
+    ),
+    (
+        "blocks",
+        "blocks that are over",
+        clocks.TOKEN,
+        f"SELECT min(coalesce(ended, until)) FROM blocks WHERE caller NOT IN ({BLOCKED})",
     ),
     (
         "callbacks",
@@ -126,6 +141,7 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
     ("days", "figures of days; nothing about anybody", None, ""),
     ("presence", "what each agent declared last", None, "SELECT min(since) FROM presence"),
     ("agents", "agents: name, alias", None, "SELECT min(added) FROM agents"),
+    ("outside", "agents' own numbers, encrypted", None, "SELECT min(at) FROM outside"),
     ("members", "which agent is in which queue", None, ""),
     ("accounts", "users of the page", None, ""),
     ("sessions", "who is signed in", None, ""),

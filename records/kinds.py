@@ -42,6 +42,9 @@ BACK_LEFT = "callback.left"  # caller, side (agent or caller), cause (Q.850)
 BACK_LOST = "callback.lost"  # caller: Asterisk no longer has it
 BACK_CANCELLED = "callback.cancelled"  # caller, reason
 
+BLOCKED = "caller.blocked"  # caller, until: microseconds, UTC; reason
+UNBLOCKED = "caller.unblocked"  # caller, reason: by-hand, or rotated
+
 LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
 REMOVED_MESSAGE = "message.removed"  # reason
@@ -67,15 +70,18 @@ OUTCOMES = (
     "closed",
     "refused-empty",
     "overflow",
+    "full",
+    "limited",
     "callback-promised",
     "message-left",
     "interrupted",
 )
 MISSED = frozenset(  # reached nobody yet
-    set(OUTCOMES) - {"answered", "closed"}
+    set(OUTCOMES) - {"answered", "closed", "limited"}
 )
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
+BLOCK_KINDS = frozenset({BLOCKED, UNBLOCKED})
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
-DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")
+DISMISSALS = ("closed", "refused-empty", "overflow", "full", "limited", "callback-promised")
 GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

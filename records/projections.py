@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
+from .blocked import fold_block
 from .changes import Change, Changes, Row, State, busy
 from .days import fold_day
 from .events import Event
@@ -23,6 +24,7 @@ KEYS = {
     "ledger": "caller",
     "callbacks": "caller",
     "messages": "call",
+    "blocks": "caller",
     "days": "date",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
@@ -46,6 +48,8 @@ def fold(state: State, event: Event) -> Changes:
         return fold_ledger(state, event)
     if event.kind in kinds.BACK_KINDS:
         return _back(state, event)
+    if event.kind in kinds.BLOCK_KINDS:
+        return fold_block(state, event)
     if event.kind in kinds.MESSAGE_KINDS:
         return _message(state, event)
     if event.kind == kinds.DAY_COUNTED:

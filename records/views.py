@@ -16,7 +16,8 @@ TODAY = f"""SELECT count(*) AS arrived,
     FROM calls WHERE arrived >= ?"""
 SLOTS = """SELECT (arrived - :since) / :width AS slot,
     coalesce(sum(answered IS NOT NULL), 0) AS answered,
-    coalesce(sum(answered IS NULL AND ended IS NOT NULL AND outcome <> 'closed'), 0) AS unanswered
+    coalesce(sum(answered IS NULL AND ended IS NOT NULL
+        AND outcome NOT IN ('closed', 'limited')), 0) AS unanswered
     FROM calls WHERE arrived >= :since GROUP BY slot ORDER BY slot"""
 
 
