@@ -6,10 +6,12 @@ Everything runs in one event loop; nothing here waits.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..hotline import Queue
+from ..records.dialplan import CONFIRM, phone_of
 from ..records.events import MICRO, steady
 from .switchboard import Agent, Caller, Offer, next_change, offers, somebody_there
 
@@ -37,6 +39,9 @@ class Hunt:
         self._agents: dict[str, Agent] = {}
         self._turns: dict[str, Turn] = {}
         self._devices: dict[str, str] = {}
+        self._outside: Collection[str] = ()
+        self._spent: Counter[str] = Counter()
+        self._most = 0
         self._timer: asyncio.TimerHandle | None = None
         self.rested: Callable[[str, int], None] = lambda agent, until: None
 
@@ -59,6 +64,27 @@ class Hunt:
             del self._agents[name]
         self._look()
 
+    def call_outside(self, names: Collection[str], spent: Mapping[str, int], most: int) -> None:
+        """Who is called on a phone of their own; each at most so often a day, ``spent`` of it."""
+        self._outside, self._spent, self._most = names, Counter(spent), most
+        for agent in self._agents.values():
+            self._apply_device(agent)
+        self._look()
+
+    def phone(self, name: str) -> str:
+        """On which phone an agent is rung (records/dialplan.py)."""
+        return phone_of(name, name in self._outside)
+
+    def longer(self, names: Iterable[str]) -> int:
+        """Seconds beyond the ring that some of these agents need to take a call."""
+        return CONFIRM if any(name in self._outside for name in names) else 0
+
+    def talks(self, name: str, call: str) -> None:
+        """An agent talks, as the journal says: a phone outside does not show it."""
+        agent = self._agents.get(name)
+        if agent is not None and agent.offer == call:
+            agent.talked = True
+
     def declare(self, name: str, available: bool, idle_since: int, calls: int = 0) -> None:
         """An agent said that they are available, or not."""
         agent = self._agents.get(name)
@@ -74,14 +100,14 @@ class Hunt:
         self._look()
 
     def device(self, name: str, state: str) -> None:
-        """Asterisk's device state of an agent's phone (AMI DeviceStateChange)."""
+        """Asterisk's device state of a phone (AMI DeviceStateChange)."""
         self._devices[name] = state
-        agent = self._agents.get(name)
-        if agent is None:
+        agent = self._agents.get(name.partition("@")[0])
+        if agent is None or self.phone(agent.name) != name:
             return
         was_busy = agent.device_busy
         self._apply_device(agent)
-        if agent.offer and state in ("INUSE", "ONHOLD"):
+        if agent.offer and state in ("INUSE", "ONHOLD") and agent.name not in self._outside:
             agent.talked = True
         if was_busy and not agent.device_busy:
             self._release_loser(agent)
@@ -179,9 +205,10 @@ class Hunt:
             agent.offer = ""
 
     def _apply_device(self, agent: Agent) -> None:
-        state = self._devices.get(agent.name, "NOT_INUSE")
+        state = self._devices.get(self.phone(agent.name), "NOT_INUSE")
         agent.device_busy = state in BUSY_DEVICE
-        agent.reachable = state not in GONE_DEVICE
+        spent = agent.name in self._outside and self._spent[agent.name] >= self._most
+        agent.reachable = state not in GONE_DEVICE and not spent
 
     def _look(self) -> None:
         """Ask the core, hand out its offers, and set the timer for the next change."""
@@ -199,6 +226,7 @@ class Hunt:
             turn.ringing = offer.agents
             for name in offer.agents:
                 agent = self._agents[name]
+                self._spent[name] += name in self._outside
                 agent.offer, agent.offered, agent.talked = offer.call, now, False
             turn.offer.set_result(offer)
 

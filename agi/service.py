@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import blocks, kinds, messages, people, views
+from ..records import blocks, kinds, messages, people, phones, views
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -65,6 +65,7 @@ class Flows:
             hotline(), prompts, *known, keep=self._keep, enter=self._enter, folder=folder
         )
         self._gate = Gate()
+        self._day = 0  # when it began
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -120,14 +121,14 @@ class Flows:
         self.hunt.device(name, state)
 
     def roster(self) -> dict[tuple[str, str], bool]:
-        """Who should ring without us: (queue, agent) -> paused."""
+        """Whose phones should ring without us: (queue, phone) -> paused."""
         reader = self._journal.open_reader()
         try:
             states = {row["name"]: row["state"] for row in views.presence(reader)}
         finally:
             reader.close()
         return {
-            (queue, agent): states[agent] == "paused"
+            (queue, self.hunt.phone(agent)): states[agent] == "paused"
             for queue, agents in people.members(self._folder.database).items()
             if queue in self._hotline().queues
             for agent in agents
@@ -178,6 +179,7 @@ class Flows:
                     self.changed.set()
                 elif event.kind == kinds.ANSWERED:
                     self._gate.answered(event.call, event.at)
+                    self.hunt.talks(str(event.body.get("agent", "")), event.call)
                 elif event.kind not in kinds.PEOPLE_KINDS:
                     self._dialler.news.set()
             if any(event.kind in kinds.BLOCK_KINDS | RENAMED for event in batch):
@@ -190,12 +192,15 @@ class Flows:
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
+            if self._midnight() != self._day:  # calls of the day are counted anew
+                self._staff()
 
     def _take_model(self) -> None:
         """The flows and the hunt change to another hotline in the same instant."""
         model = self._hotline()
         if model is not self._line.hotline:
             self._line.hotline = model
+            self._call_outside()
             self.hunt.configure(model.queues)
             self._dialler.news.set()
             self.changed.set()
@@ -209,15 +214,27 @@ class Flows:
         reader = self._journal.open_reader()
         try:
             rows = views.presence(reader)
-            counts = views.answered_per_agent(reader, self._midnight())
+            self._day = self._midnight()
+            counts = views.answered_per_agent(reader, self._day)
         finally:
             reader.close()
+        self._call_outside()
         self.hunt.staff({row["name"]: positions.get(row["name"], {}) for row in rows})
         for row in rows:
             calls, last = counts.get(row["name"], (0, 0))
             idle = max(row["since"], last)
             self.hunt.declare(row["name"], row["state"] == "available", idle, calls)
         self.changed.set()
+
+    def _call_outside(self) -> None:
+        """Who is called on a phone of their own, and how often they were today."""
+        rules = self._hotline().outside
+        reader = self._journal.open_reader()
+        try:
+            rung = phones.rung_since(reader, self._midnight()) if rules else {}
+        finally:
+            reader.close()
+        self.hunt.call_outside(rung.keys(), rung, rules.per_agent if rules else 0)
 
     def _midnight(self) -> int:
         zone = self._hotline().zone

@@ -116,8 +116,13 @@ class Wait:
 
     async def _ring(self, offer: Offer) -> None:
         """Ring; returns when nobody has answered. A conversation ends with HungUp."""
-        await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
-        status = await self._channel.ring(offer.agents, offer.ring_time)
+        phones = [self._hunt.phone(agent) for agent in offer.agents]
+        seconds = offer.ring_time
+        if longer := self._hunt.longer(offer.agents):  # who must press 1 first
+            self._channel.remember(**{f"_{dialplan.RING}": str(seconds)})
+            seconds += longer
+        await self._channel.lease(seconds + MARGIN)  # the phone that answers ends it
+        status = await self._channel.ring(phones, seconds)
         self._hunt.ended(self._channel.call, status)
 
     async def _say(self, prompt: str) -> None:

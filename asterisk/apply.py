@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..hotline import Hotline, load, prompt_texts
+from ..records import phones
 from ..records.folder import Folder
 from ..records.people import list_agents
 from ..records.secrets import load as load_secrets
@@ -26,12 +27,14 @@ def next_files(folder: Folder, release: Release) -> tuple[Hotline, Files]:
     """
     text = folder.hotline.read_text("utf-8") if folder.hotline.exists() else ""
     hotline = load(folder.hotline)
+    secrets = load_secrets(folder.secrets)
     plan = Plan(
         hotline=hotline,
         agents=list_agents(folder.database),
-        secrets=load_secrets(folder.secrets),
+        secrets=secrets,
         folder=folder,
         modules=loadable(release.modules),
+        outside=phones.numbers(folder.database, secrets),
     )
     files = render(plan)
     verify(plan, files)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..hotline import load
 from ..records import ballast, messages, people, schema, secrets, views
+from ..records.changes import Row
 from ..records.check import Finding
 from ..records.check import check as in_itself
 from ..records.events import MICRO
@@ -95,13 +96,19 @@ def agents(folder: Folder) -> list[dict[str, str]]:
                 "label": row["label"],
                 "queues": " ".join(queues[row["name"]]),
                 "presence": row["state"],
-                "phone": "reachable" if row["reachable"] else "not registered",
+                "phone": _phone(row),
                 "does": row["stage"],
             }
             for row in views.presence(connection)
         ]
     finally:
         connection.close()
+
+
+def _phone(row: Row) -> str:
+    if row["outside"]:
+        return "outside"
+    return "reachable" if row["reachable"] else "not registered"
 
 
 def how_to_call(folder: Folder, demo: bool) -> list[str]:

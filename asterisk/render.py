@@ -4,8 +4,8 @@ Rendering is pure. Every value that enters a template passes :func:`~.conf.safe`
 :func:`verify` parses the texts back and compares them with the model.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,9 +13,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..hotline import DAYS, PERIOD, Hotline
 from ..records import dialplan, kinds
 from ..records.folder import Folder
+from ..records.outside import as_dialled, may_dial
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
+from .sealed import seal_for_dialplan
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
@@ -40,13 +42,14 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that Asterisk's files are made from."""
+    """All that Asterisk's files are made from. ``outside``: agents' own numbers (E.164)."""
 
     hotline: Hotline
     agents: Sequence[Agent]
     secrets: Secrets
     folder: Folder
     modules: Sequence[str]
+    outside: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(plan: Plan) -> Files:
@@ -82,6 +85,7 @@ def _values(plan: Plan) -> dict[str, object]:
                 f"under [trunks] in {plan.folder.secrets}"
             )
     return {
+        **_outside(plan),
         "line": hotline.line,
         "network": hotline.network,
         "trunks": hotline.trunks,
@@ -113,6 +117,34 @@ def _values(plan: Plan) -> dict[str, object]:
     }
 
 
+def _outside(plan: Plan) -> dict[str, object]:
+    """What the dialplan needs to call agents on phones of their own."""
+    hotline, rules = plan.hotline, plan.hotline.outside
+    values = {
+        "outside_context": dialplan.OUTSIDE,
+        "held_context": dialplan.HELD,
+        "ask_context": dialplan.ASK,
+        "leg_prefix": dialplan.LEG,
+        "nowhere": dialplan.NOWHERE,
+        "confirm": dialplan.CONFIRM,
+    }
+    if rules is None or not hotline.trunks:
+        return {**values, "outside": {}}
+    trunk = rules.trunk or next(iter(hotline.trunks))
+    agents, key = {agent.name for agent in plan.agents}, plan.secrets.fallback_key
+    return {
+        **values,
+        "outside": {
+            name: seal_for_dialplan(as_dialled(number, rules.number_format), key)
+            for name, number in plan.outside.items()
+            if name in agents and may_dial(number, rules.prefixes)
+        },
+        "outside_trunk": trunk,
+        "outside_shown": hotline.trunks[trunk].dids[0],
+        "outside_ring": max(queue.ring_time for queue in hotline.queues.values()),
+    }
+
+
 def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
     """(day, period) as GotoIfTime() wants them; its end minute is included."""
     for day in DAYS if hotline.hours else ():
@@ -133,18 +165,24 @@ def verify(plan: Plan, files: Files) -> None:
     except ValueError as error:
         raise RenderError(f"a generated file does not read back: {error}") from None
     trunks = {dialplan.TRUNK + name for name in plan.hotline.trunks}
+    outside = _outside(plan)
+    legs = {f"{dialplan.LEG}{outside['outside_trunk']}"} if outside["outside"] else set[str]()
     agents = {agent.name for agent in plan.agents}
     pjsip = [section for section in parsed["pjsip.conf"] if not section.template]
     endpoints = {s.name: s for s in pjsip if s.get("type") == "endpoint"}
-    _same("endpoints", set(endpoints), trunks | agents)
+    _same("endpoints", set(endpoints), trunks | agents | legs)
     for name, endpoint in endpoints.items():
-        _check_endpoint(endpoint, "" if name in trunks else dialplan.AGENTS)
+        inside = dialplan.NOWHERE if name in legs else dialplan.AGENTS
+        _check_endpoint(endpoint, "" if name in trunks else inside)
     contexts = {section.name: section for section in parsed["extensions.conf"]}
     for name, trunk in plan.hotline.trunks.items():
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(trunk.dids))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
     _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
+    if dialplan.OUTSIDE in contexts:
+        found = {value.split(",")[0] for value in contexts[dialplan.OUTSIDE].all("exten")}
+        _same("agents outside", found, set(dict(outside["outside"])))  # type: ignore[call-overload]
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

@@ -11,26 +11,31 @@ from collections.abc import Callable
 import structlog
 
 from ..records import dialplan
+from ..records.dialplan import device_of
 from .session import AmiError, Session
 
 log = structlog.get_logger(__name__)
 
 AGAIN = 30.0  # seconds: compared even without a change, in case Asterisk lost some
 
-Members = dict[tuple[str, str], bool]  # (queue, agent) -> paused
+Members = dict[tuple[str, str], bool]  # (queue, phone) -> paused
 
 
 def steps(present: Members, target: Members) -> list[tuple[str, dict[str, str]]]:
     """AMI actions (name, headers) that turn ``present`` into ``target``."""
     found = []
-    for queue, agent in sorted(present.keys() - target.keys()):
-        found.append(("QueueRemove", {"Queue": queue, "Interface": f"PJSIP/{agent}"}))
-    for (queue, agent), paused in sorted(target.items()):
-        headers = {"Queue": queue, "Interface": f"PJSIP/{agent}", "Paused": str(paused).lower()}
-        if (queue, agent) not in present:
-            name = {"MemberName": agent, "StateInterface": f"PJSIP/{agent}"}
+    for queue, phone in sorted(present.keys() - target.keys()):
+        found.append(("QueueRemove", {"Queue": queue, "Interface": device_of(phone)}))
+    for (queue, phone), paused in sorted(target.items()):
+        device = device_of(phone)
+        headers = {"Queue": queue, "Interface": device, "Paused": str(paused).lower()}
+        if (queue, phone) not in present:
+            name = {
+                "MemberName": phone.partition("@")[0],
+                "StateInterface": device.removesuffix("/n"),
+            }
             found.append(("QueueAdd", headers | name))
-        elif present[queue, agent] != paused:
+        elif present[queue, phone] != paused:
             found.append(("QueuePause", headers))
     return found
 
@@ -59,10 +64,15 @@ async def keep_equal(
 async def members(session: Session) -> Members:
     """The dynamic members of every queue (AMI action QueueStatus)."""
     return {
-        (answer["Queue"], answer["Location"].removeprefix("PJSIP/")): answer["Paused"] == "1"
+        (answer["Queue"], _phone(answer["Location"])): answer["Paused"] == "1"
         for answer in await session.collect("QueueStatus")
         if answer.get("Event") == "QueueMember"
     }
+
+
+def _phone(device: str) -> str:
+    """The phone behind what Asterisk dials; see dialplan.device_of()."""
+    return device.partition("/")[2].removesuffix("/n")
 
 
 async def end_sentences(session: Session, channels: asyncio.Queue[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from decroche.commands.agent_phone import agent_phone
 from decroche.commands.context import folder_of
 from decroche.commands.printing import json_option, print_lines, print_rows
 
@@ -11,6 +12,9 @@ from decroche.commands.printing import json_option, print_lines, print_rows
 @click.group()
 def agent() -> None:
     """The people who take calls."""
+
+
+agent.add_command(agent_phone)
 
 
 @agent.command("add")

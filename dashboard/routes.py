@@ -5,7 +5,16 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
+from . import (
+    blocked_page,
+    board_page,
+    figures_page,
+    ledger_page,
+    promises,
+    sheets_page,
+    signin,
+    voicemail,
+)
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -13,6 +22,7 @@ STATIC = Path(__file__).with_name("static")
 
 PUBLIC: frozenset[str] = frozenset()  # anybody, signed in or not
 MEMBERS = frozenset({COORDINATOR, AGENT})
+COORDINATORS = frozenset({COORDINATOR})
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,6 +41,9 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", r"/callbacks/{caller:[0-9a-f]{32}}/cancel", promises.cancel, MEMBERS),
     ("GET", r"/messages/{call:[A-Za-z0-9.-]{1,80}}", voicemail.hear, MEMBERS),
     ("POST", r"/messages/{call:[A-Za-z0-9.-]{1,80}}/remove", voicemail.remove, MEMBERS),
+    ("GET", "/blocked", blocked_page.show, COORDINATORS),
+    ("POST", "/blocked", blocked_page.add, COORDINATORS),
+    ("POST", r"/blocked/{caller:[0-9a-f]{32}}/remove", blocked_page.remove, COORDINATORS),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
     ("GET", "/figures", figures_page.show, MEMBERS),

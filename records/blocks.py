@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import clocks, kinds
+from .changes import Row
 from .events import MICRO, Event, instant, now
 from .numbers import Sealed, seal
 from .schema import reader
@@ -35,7 +36,14 @@ KNOWN = """SELECT caller FROM (
 
 
 class BlockError(Exception):
-    """The act is not possible; the text says why, and what to do."""
+    """The act is not possible; the text says why, and what to do.
+
+    ``about``: what was wrong with what somebody typed: who, until, reason; or gone: nothing was.
+    """
+
+    def __init__(self, text: str, about: str) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,8 @@ def find(path: Path, secrets: Secrets, text: str) -> Target:
     if number is None:
         raise BlockError(
             f"{text!r} is no caller: give a telephone number, the beginning of a caller as "
-            "'decroche ledger' lists it (8 signs or more), or the number of a call on the board"
+            "'decroche ledger' lists it (8 signs or more), or the number of a call on the board",
+            "who",
         )
     caller = token(number, secrets.token_key)
     return Target(caller, seal(number, caller, secrets.number_key))
@@ -79,9 +88,10 @@ def _of_call(path: Path, number: int) -> str:
         sql = "SELECT caller FROM calls WHERE number = ?"
         row = connection.execute(sql, (number,)).fetchone()
     if row is None:
-        raise BlockError(f"there is no call {number}; the board numbers them")
+        raise BlockError(f"there is no call {number}; the board numbers them", "who")
     if not row["caller"]:
-        raise BlockError(f"nobody knows who call {number} was: the number is withheld, or purged")
+        text = f"nobody knows who call {number} was: the number is withheld, or purged"
+        raise BlockError(text, "who")
     return str(row["caller"])
 
 
@@ -90,7 +100,7 @@ def _known(path: Path, beginning: str) -> str:
     with closing(reader(path)) as connection:
         found = [row["caller"] for row in connection.execute(KNOWN, (f"{beginning}*",))]
     if len(found) > 1:
-        raise BlockError(f"more than one caller begins with {beginning!r}; write more of it")
+        raise BlockError(f"more than one caller begins with {beginning!r}; write more", "who")
     return str(found[0]) if found else ""
 
 
@@ -101,19 +111,20 @@ def ends(until: str, span: str, zone: tzinfo) -> int:
     :raises BlockError: both are given, neither can be read, it is over, or too far ahead.
     """
     if until and span:
-        raise BlockError("give either --until or --for")
+        raise BlockError("give either --until or --for", "until")
     at, longest = now(), clocks.BLOCK_LONGEST
     if span:
         found = SPAN.fullmatch(span.strip())
         if not found:
-            raise BlockError(f"{span!r} is no time; write 90m, 12h, 7d or 2w")
+            raise BlockError(f"{span!r} is no time; write 90m, 12h, 7d or 2w", "until")
         end = at + int(found[1]) * UNITS[found[2]] * MICRO
     else:
         end = _moment(until, zone) if until else at + clocks.BLOCK * clocks.DAY
     if end <= at:
-        raise BlockError("that is over already")
+        raise BlockError("that is over already", "until")
     if end > at + (longest + 1) * clocks.DAY:
-        raise BlockError(f"a block lasts {longest} days at most; block again when it ends")
+        text = f"a block lasts {longest} days at most; block again when it ends"
+        raise BlockError(text, "until")
     return end
 
 
@@ -125,7 +136,8 @@ def _moment(text: str, zone: tzinfo) -> int:
         else:
             local = datetime.fromisoformat(text).replace(tzinfo=zone)
     except ValueError:
-        raise BlockError(f"{text!r} is no date; write 2026-12-24 or '2026-12-24 14:00'") from None
+        what = f"{text!r} is no date; write 2026-12-24 or '2026-12-24 14:00'"
+        raise BlockError(what, "until") from None
     return int(local.timestamp()) * MICRO
 
 
@@ -135,7 +147,8 @@ def block(path: Path, target: Target, until: int, by: str, reason: str) -> None:
     :raises BlockError: the reason is too long, or the line is calling them now.
     """
     if len(reason) > REASON or not reason.isprintable():
-        raise BlockError(f"the reason must be at most {REASON} printable characters")
+        text = f"the reason must be at most {REASON} printable characters"
+        raise BlockError(text, "reason")
     store = Store(path)
     try:
         with store.transaction():
@@ -158,7 +171,8 @@ def unblock(path: Path, caller: str, by: str) -> None:
         with store.transaction():
             row = store.rows.row("blocks", caller)
             if row is None or row["ended"] is not None or row["until"] <= now():
-                raise BlockError("this caller is not blocked; 'decroche block list' shows who is")
+                text = "this caller is not blocked; 'decroche block list' shows who is"
+                raise BlockError(text, "gone")
             store.add(_of_person(kinds.UNBLOCKED, caller, by, reason="by-hand"))
     finally:
         store.close()
@@ -176,7 +190,7 @@ def active(connection: sqlite3.Connection, at: int) -> dict[str, int]:
     return {row["caller"]: row["until"] for row in connection.execute(sql, (at,))}
 
 
-def listed(connection: sqlite3.Connection, at: int, over: bool = False) -> list[sqlite3.Row]:
+def listed(connection: sqlite3.Connection, at: int, over: bool = False) -> list[Row]:
     """Rows of ``blocks`` and ``kept`` (whether a rotation leaves them), the first to end first.
 
     :param over: those that have ended as well.
@@ -206,7 +220,7 @@ def as_rows(path: Path, over: bool = False) -> list[dict[str, Any]]:
         ]
 
 
-def _state(row: sqlite3.Row, at: int) -> str:
+def _state(row: Row, at: int) -> str:
     if row["ended"] is not None:
         return f"taken back {_local(row['ended'])}"
     return "blocked" if row["until"] > at else "over"

@@ -39,10 +39,11 @@ def sealed_otherwise(connection: sqlite3.Connection, key: str) -> list[tuple[str
     return [(one, text) for one, text in rows if unseal(text, about(one), (key,)) is None]
 
 
-def agents(path: Path) -> frozenset[str]:
-    """Who is called outside. :raises sqlite3.Error: the database cannot be read."""
-    with closing(reader(path)) as connection:
-        return frozenset(row["agent"] for row in connection.execute("SELECT agent FROM outside"))
+def rung_since(connection: sqlite3.Connection, since: int) -> dict[str, int]:
+    """Everybody who is called outside -> how often their phone has rung since an instant."""
+    sql = """SELECT x.agent, count(o.offer) AS rung FROM outside x
+        LEFT JOIN offers o ON o.agent = x.agent AND o.rang >= ? GROUP BY x.agent"""
+    return {row["agent"]: row["rung"] for row in connection.execute(sql, (since,))}
 
 
 def numbers(path: Path, secrets: Secrets) -> dict[str, str]:
@@ -85,14 +86,33 @@ def move_inside(path: Path, agent: str) -> None:
         store.connection.execute("DELETE FROM outside WHERE agent = ?", (agent,))
 
 
+def masked(number: str) -> str:
+    """Enough of a number for who knows it: the country and the last two digits."""
+    return f"{number[:3]} ... {number[-2:]}"
+
+
+def told(path: Path, secrets: Secrets, agent: str) -> str:
+    """On which phone an agent is called, for a person. :raises PeopleError: no such agent."""
+    with closing(reader(path)) as connection:
+        _check(connection, agent)
+        outside = agent in rung_since(connection, 0)
+    number = numbers(path, secrets).get(agent)
+    if not outside:
+        return f"{agent} is called on their SIP phone"
+    return f"{agent} is called on {masked(number) if number else 'a number that no key opens'}"
+
+
+def _check(connection: sqlite3.Connection, agent: str) -> None:
+    if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
+        raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
+
+
 @contextmanager
 def _changing(path: Path, agent: str) -> Iterator[Store]:
     store, at = Store(path), now()
     try:
         with store.transaction():
-            sql = "SELECT 1 FROM agents WHERE name = ?"
-            if not store.connection.execute(sql, (agent,)).fetchone():
-                raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
+            _check(store.connection, agent)
             yield store
             key = f"{agent}:{kinds.CHANGED}:{at}"
             store.add(Event(id=key, at=at, kind=kinds.CHANGED, actor=agent))

@@ -56,14 +56,17 @@ def offers(connection: sqlite3.Connection, key: str) -> list[Row]:
 def presence(connection: sqlite3.Connection) -> list[Row]:
     """Every agent of the line with its presence; one who never declared any is away.
 
-    Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until.
+    Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until,
+    and outside: 1 for who is called on a phone of their own, which counts as reachable.
     """
     return connection.execute(
         """SELECT a.name, a.label, coalesce(p.state, 'away') AS state,
-            coalesce(p.since, a.added) AS since, coalesce(p.reachable, 0) AS reachable,
+            coalesce(p.since, a.added) AS since,
+            CASE WHEN o.agent IS NULL THEN coalesce(p.reachable, 0) ELSE 1 END AS reachable,
             coalesce(p.stage, 'idle') AS stage, coalesce(p.stage_since, a.added) AS stage_since,
-            p.call, coalesce(p.rest_until, 0) AS rest_until
-        FROM agents a LEFT JOIN presence p ON p.agent = a.name ORDER BY a.label"""
+            p.call, coalesce(p.rest_until, 0) AS rest_until, o.agent IS NOT NULL AS outside
+        FROM agents a LEFT JOIN presence p ON p.agent = a.name
+            LEFT JOIN outside o ON o.agent = a.name ORDER BY a.label"""
     ).fetchall()
 
 

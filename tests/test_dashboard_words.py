@@ -32,7 +32,8 @@ COMPOSED = {
     "figures.head.": 5,
     "figures.none.": 2,
     "figures.gave_up.": 4,
-    "figures.outcome.": 5,
+    "figures.outcome.": 6,
+    "blocked.problem.": 4,
 }  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"
