@@ -7,6 +7,7 @@ Rendering is pure. Every value that enters a template passes :func:`~.conf.safe`
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -117,10 +118,10 @@ def _values(plan: Plan) -> dict[str, object]:
     }
 
 
-def _outside(plan: Plan) -> dict[str, object]:
+def _outside(plan: Plan) -> dict[str, Any]:
     """What the dialplan needs to call agents on phones of their own."""
     hotline, rules = plan.hotline, plan.hotline.outside
-    values = {
+    values: dict[str, Any] = {
         "outside_context": dialplan.OUTSIDE,
         "held_context": dialplan.HELD,
         "ask_context": dialplan.ASK,
@@ -182,7 +183,7 @@ def verify(plan: Plan, files: Files) -> None:
     _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
     if dialplan.OUTSIDE in contexts:
         found = {value.split(",")[0] for value in contexts[dialplan.OUTSIDE].all("exten")}
-        _same("agents outside", found, set(dict(outside["outside"])))  # type: ignore[call-overload]
+        _same("agents outside", found, set(outside["outside"]))
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 

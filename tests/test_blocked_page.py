@@ -100,6 +100,3 @@ async def test_it_fits_and_axe_finds_nothing(page: Page, folder: Folder, scheme:
             await page.goto(f"{address}/blocked")
             assert not await is_too_wide(page)
             assert await findings(page) == []
-            await page.screenshot(
-                path=f"/tmp/exp/shot-{scheme}-{size['width']}.png", full_page=True
-            )

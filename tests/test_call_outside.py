@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from signal import SIGKILL
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,6 @@ number_format = "national"
 """
 AGENTS = {"nadia": ["visio", "few"], "sam": ["visio", "few"]}
 MOBILE = "0712345678"
-WAITS = (("bye-after", "30000"),)
 
 
 @pytest.fixture
@@ -115,39 +115,55 @@ def test_who_does_not_pick_up_leaves_the_caller_their_place(
     assert second["rang"] - first["ended"] < 2_000_000
 
 
-def test_who_hangs_up_instead_of_pressing_refuses(line: LiveLine) -> None:
-    line.outside(answer=300, press=(1000, "0"), talk=None)
+@pytest.mark.parametrize(
+    ("how", "result"), [({"press": (1000, "0")}, "missed"), ({"talk": 1000}, "rejected")]
+)
+def test_another_key_or_a_hang_up_is_no_yes(
+    line: LiveLine, how: dict[str, Any], result: str
+) -> None:
+    line.outside(answer=300, **how)
     line.declare(kinds.AVAILABLE, "nadia", "sam")
     line.call(("until-bye", "60000")).succeed(60)
     line.until_quiet(calls=1)
-    assert [agent for agent, _ in offers(line)] == ["nadia", "sam"]
+    assert offers(line) == [("nadia", result), ("sam", "answered")]
+    first, second = line.rows("SELECT * FROM offers ORDER BY rang")
+    assert second["rang"] - first["ended"] < 2_000_000
+    assert seconds(first["ended"] - first["rang"]) < 8
 
 
 def test_a_caller_who_hangs_up_ends_the_phone_outside(line: LiveLine) -> None:
     mobile = line.outside(answer=300).log
     line.declare(kinds.AVAILABLE, "nadia")
-    caller = line.call(*WAITS)
-    until(lambda: mobile.messages("sent", "SIP/2.0 200", "INVITE"), 10, "the voicemail to answer")
-    caller.stop()
-    channel = line.rows("SELECT call FROM calls")[0]["call"]
-    name = [row["channel"] for row in line.cel() if row["uniqueid"] == channel][0]
-    line.pbx.ask(f"channel request hangup {name}")
-    until(lambda: mobile.messages("received", "BYE"), 2, "the phone outside to be hung up on")
-    line.until_quiet(2, calls=1)
+    caller = line.call(("pause", "6000"), ("bye",)).succeed(30)
+    line.until_quiet(calls=1)
+    picked_up = mobile.when("sent", "SIP/2.0 200", method="INVITE")
+    assert picked_up < caller.when("sent", "BYE") < mobile.when("received", "BYE")
+    assert mobile.when("received", "BYE") - caller.when("sent", "BYE") < 2
     assert offers(line) == [("nadia", "cancelled")]
 
 
 def test_other_phones_ring_on_while_one_outside_is_asked(line: LiveLine) -> None:
     """Whoever is first to press or to pick up talks; a voicemail ends nobody's ring."""
     mobile = line.outside(answer=100).log
-    line.phones("sam", answer=4000, talk=500)
+    sam = line.phones("sam", answer=4000, talk=500).log
     line.declare(kinds.AVAILABLE, "nadia", "sam")
     line.call(("pause", "1000"), ("key", "2"), ("until-bye", "40000")).succeed(60)
     line.until_quiet(calls=1)
-    assert sorted(offers(line)) == [("nadia", "elsewhere"), ("sam", "answered")] or sorted(
-        offers(line)
-    ) == [("nadia", "missed"), ("sam", "answered")]
-    assert mobile.messages("received", "BYE")
+    assert sorted(offers(line)) == [("nadia", "elsewhere"), ("sam", "answered")]
+    assert mobile.when("sent", "SIP/2.0 200", method="INVITE") < sam.when(
+        "sent", "SIP/2.0 200", method="INVITE"
+    )
+    assert mobile.when("received", "BYE") - sam.when("sent", "SIP/2.0 200", method="INVITE") < 2
+
+
+def test_whoever_presses_first_ends_the_other_rings(line: LiveLine) -> None:
+    line.outside(answer=300, press=(1000, "1"), talk=1500)
+    sam = line.phones("sam", answer=None).log
+    line.declare(kinds.AVAILABLE, "nadia", "sam")
+    line.call(("pause", "1000"), ("key", "2"), ("until-bye", "40000")).succeed(60)
+    line.until_quiet(calls=1)
+    assert sorted(offers(line)) == [("nadia", "answered"), ("sam", "elsewhere")]
+    assert sam.messages("received", "CANCEL")
 
 
 def test_killed_services_change_nothing_for_who_is_asked(line: LiveLine) -> None:
