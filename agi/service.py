@@ -15,6 +15,7 @@ from ..records.numbers import seal
 from ..records.secrets import Secrets
 from ..records.store import last_seq
 from . import flow, presence
+from .block import block_last
 from .call import AgiChannel
 from .channel import Channel
 from .dialler import Dialler
@@ -88,6 +89,7 @@ class Flows:
             "presence": self._declare,
             "callback": self._dialler.take,
             "messages": self._listen,
+            "block": self._block_last,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -166,6 +168,9 @@ class Flows:
 
     async def _listen(self, channel: AgiChannel) -> None:
         await listen(channel, self._line)
+
+    async def _block_last(self, channel: AgiChannel) -> None:
+        await block_last(channel, self._line)
 
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)

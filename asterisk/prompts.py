@@ -47,6 +47,8 @@ FALLBACK = {
     "callback-offer": "beep",
     "callback-full": "beep",
     "outside-call": "beep",
+    "block-done": "beep",
+    "block-nobody": "beep",
     "callback-closed": "vm-goodbye",
     "callback-promised": "vm-goodbye",
     "callback-failed": "an-error-has-occured",

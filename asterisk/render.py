@@ -107,6 +107,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES,
         "messages_code": dialplan.MESSAGES,
+        "block_code": dialplan.BLOCK,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
@@ -180,7 +181,7 @@ def verify(plan: Plan, files: Files) -> None:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(trunk.dids))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES})
+    _same("feature codes", codes, {*dialplan.FEATURES, dialplan.MESSAGES, dialplan.BLOCK})
     if dialplan.OUTSIDE in contexts:
         found = {value.split(",")[0] for value in contexts[dialplan.OUTSIDE].all("exten")}
         _same("agents outside", found, set(outside["outside"]))

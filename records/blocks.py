@@ -190,6 +190,20 @@ def active(connection: sqlite3.Connection, at: int) -> dict[str, int]:
     return {row["caller"]: row["until"] for row in connection.execute(sql, (at,))}
 
 
+def last_of(connection: sqlite3.Connection, agent: str, since: int) -> str:
+    """Whom an agent talked to last, if that ended after an instant or goes on; empty: nobody, or
+    somebody who withheld their number.
+    """
+    row = connection.execute(
+        """SELECT c.caller, coalesce(o.ended, :since) AS ended
+            FROM offers o JOIN calls c ON c.call = o.call
+            WHERE o.agent = :agent AND o.answered IS NOT NULL AND o.rang >= :since - :longest
+            ORDER BY o.answered DESC LIMIT 1""",
+        {"agent": agent, "since": since, "longest": clocks.DAY},
+    ).fetchone()
+    return (row["caller"] or "") if row is not None and row["ended"] >= since else ""
+
+
 def listed(connection: sqlite3.Connection, at: int, over: bool = False) -> list[Row]:
     """Rows of ``blocks`` and ``kept`` (whether a rotation leaves them), the first to end first.
 

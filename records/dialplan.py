@@ -32,6 +32,7 @@ CONFIRM = 16  # seconds at most from the pick-up to the 1: the question twice, a
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
 MESSAGES = "*13"  # what an agent's phone dials to hear messages
+BLOCK = "*17"  # ... and to block whoever has just talked to them
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.

@@ -98,7 +98,7 @@ def test_no_context_has_a_pattern_and_agents_reach_feature_codes_only(files: Fil
     street = {value.split(",")[0] for value in contexts["from-street"].all("exten")}
     assert street == {"0900000000", "+33987654321"}
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    assert codes == {"*10", "*11", "*12", "*13"}
+    assert codes == {"*10", "*11", "*12", "*13", "*17"}
 
 
 def test_it_never_records_nor_logs_what_strangers_say(files: Files) -> None:

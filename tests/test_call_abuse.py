@@ -81,6 +81,19 @@ def test_who_is_blocked_hears_a_sentence_and_no_phone_rings(line: LiveLine) -> N
     assert to_the_end(line, HENRI) == "answered"
 
 
+def test_an_agent_blocks_whoever_has_just_talked_to_them(line: LiveLine) -> None:
+    line.dial("zoe", "*17")  # nobody has talked to her
+    assert line.rows("SELECT 1 FROM blocks WHERE ended IS NULL") == []
+    assert to_the_end(line, "0688888888") == "answered"
+    line.dial("ana", "*17")
+    (row,) = line.rows("SELECT * FROM blocks WHERE ended IS NULL")
+    assert (row["blocked_by"], row["reason"]) == ("ana", "*17")
+    assert to_the_end(line, "0688888888") == "limited"
+    assert to_the_end(line, "anonymous") == "answered"
+    line.dial("ana", "*17")  # the last one withheld their number
+    assert len(line.rows("SELECT * FROM blocks WHERE ended IS NULL")) == 1
+
+
 def test_conversations_of_a_day_have_a_limit_and_calls_in_vain_have_none(line: LiveLine) -> None:
     number = "0633333333"
     line.declare(kinds.PAUSED, "ana")
