@@ -139,6 +139,23 @@ def test_nothing_is_owed_to_who_is_blocked(folder: Folder) -> None:
     same_when_rebuilt(folder)
 
 
+def test_nobody_calls_a_blocked_caller_back_until_the_block_ends(folder: Folder) -> None:
+    henri, at = caller_of(folder, HENRI), now()
+    run(folder, "block", "add", HENRI, "--for", "1d")
+    where = ("demarches", "local", "100")
+    callbacks.schedule(folder.database, Callbacks(), henri, "ana", where, at)
+    with closing(reader(folder.database)) as connection:
+        assert callbacks.due(connection, at + DAY // 2, 9) == []
+        assert len(callbacks.due(connection, at + DAY + MICRO, 9)) == 1
+
+
+def test_an_agent_means_who_has_just_talked_to_them(folder: Folder) -> None:
+    with closing(reader(folder.database)) as connection:
+        marie, at = caller_of(folder, MARIE), now()
+        assert blocks.last_of(connection, "ana", at - 60 * MICRO) == marie
+        assert blocks.last_of(connection, "ben", at - 60 * MICRO) == ""
+
+
 def test_the_number_behind_a_block_is_kept_until_it_ends(folder: Folder) -> None:
     run(folder, "block", "add", HENRI, "--for", "1d")
     henri, keys = caller_of(folder, HENRI), secrets.load(folder.secrets).number_keys

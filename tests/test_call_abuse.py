@@ -20,6 +20,8 @@ at_once = 2
 per_day = 2
 [menu]
 default = "visio"
+repeat = 1
+patience = 1
 choices = [ { key = "2", queue = "court", label = "Deux" } ]
 [queues.visio]
 label = "Visio"

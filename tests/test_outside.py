@@ -20,11 +20,13 @@ from decroche.asterisk.render import Plan, RenderError, render, verify
 from decroche.asterisk.roster import _phone, steps
 from decroche.asterisk.sealed import reseal, seal_for_dialplan, unseal
 from decroche.asterisk.translate import Record, translate
+from decroche.dashboard.state import agent_of
 from decroche.hotline import HotlineError, Queue
 from decroche.hotline import parse as parse_hotline
-from decroche.records import dialplan, kinds, people, phones, secrets
-from decroche.records.events import MICRO
+from decroche.records import dialplan, kinds, people, phones, secrets, views
+from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
+from decroche.records.store import Store
 
 from .test_asterisk_files import HOTLINE, PLAN
 from .test_hunt import Clock
@@ -83,6 +85,20 @@ def test_what_is_missing_is_said(folder: Folder) -> None:
     folder.hotline.write_text(text, "utf-8")
     done = run(folder, "agent", "phone", "nadia", "--outside", "0712345678")
     assert done.exit_code == 1 and "[outside]" in done.output
+
+
+def test_the_board_shows_her_as_reachable(folder: Folder) -> None:
+    people.declare(folder.database, kinds.AVAILABLE, ["nadia"], "page")
+    at = now()
+    gone = Event(id="x", at=at, kind=kinds.UNREACHABLE, actor="nadia")
+    store = Store(folder.database)
+    store.append([gone])
+    for outside, group in ((False, "unreachable"), (True, "free")):
+        if outside:
+            run(folder, "agent", "phone", "nadia", "--outside", "0712345678")
+        (row,) = views.presence(store.connection)
+        assert (agent_of(row, at).group, row["outside"]) == (group, int(outside))
+    store.close()
 
 
 def test_whoever_leaves_the_line_leaves_no_number(folder: Folder) -> None:
