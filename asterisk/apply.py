@@ -67,6 +67,11 @@ def apply(
         done = settings.switch(folder, files, ask)
     if moved:
         done.append("the services take new addresses and ports when they are started again")
+    if refused := phones.refused(folder.database, hotline, load_secrets(folder.secrets)):
+        done.append(
+            f"not called: {', '.join(refused)}; [outside] does not allow their numbers any more: "
+            "decroche agent phone NAME"
+        )
     if poor:
         done.append(
             "no voice for: " + ", ".join(poor) + "; Asterisk's own sounds stand in for them"

@@ -5,7 +5,7 @@ Asterisk's dialplan, encrypted there, too (asterisk/sealed.py); nowhere else.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,10 +33,17 @@ def keep(connection: sqlite3.Connection, agent: str, number: str, key: str) -> N
     connection.execute(sql, (agent, sealed.sealed, sealed.at))
 
 
-def sealed_otherwise(connection: sqlite3.Connection, key: str) -> list[tuple[str, bytes]]:
-    """The numbers that a key does not open: (agent, sealed)."""
+def sealed_otherwise(connection: sqlite3.Connection, *keys: str) -> list[tuple[str, bytes]]:
+    """The numbers that none of these keys opens: (agent, sealed)."""
     rows = connection.execute("SELECT agent, sealed FROM outside").fetchall()
-    return [(one, text) for one, text in rows if unseal(text, about(one), (key,)) is None]
+    return [(one, text) for one, text in rows if unseal(text, about(one), keys) is None]
+
+
+def drop_sealed_otherwise(connection: sqlite3.Connection, keys: Iterable[str]) -> int:
+    """Delete those, inside a transaction: these agents' SIP phones are rung; returns how many."""
+    lost = [(agent,) for agent, _ in sealed_otherwise(connection, *keys)]
+    connection.executemany("DELETE FROM outside WHERE agent = ?", lost)
+    return len(lost)
 
 
 def rung_since(connection: sqlite3.Connection, since: int) -> dict[str, int]:
@@ -55,6 +62,16 @@ def numbers(path: Path, secrets: Secrets) -> dict[str, str]:
         for row in rows
     }
     return {agent: number for agent, number in found.items() if number is not None}
+
+
+def refused(path: Path, hotline: Hotline, secrets: Secrets) -> list[str]:
+    """The agents whose number the line may not call as hotline.toml stands now."""
+    rules = hotline.outside
+    return [
+        agent
+        for agent, number in numbers(path, secrets).items()
+        if rules is not None and not may_dial(number, rules.prefixes)
+    ]
 
 
 def move_outside(path: Path, hotline: Hotline, secrets: Secrets, agent: str, text: str) -> str:

@@ -192,6 +192,15 @@ def test_without_us_she_is_rung_as_before(line: LiveLine) -> None:
     assert mobile.messages("sent", "INFO")
 
 
+def test_new_keys_change_nothing_for_her(line: LiveLine) -> None:
+    command(line, "privacy", "rotate")
+    line.outside(answer=300, press=(1000, "1"), talk=1000)
+    line.declare(kinds.AVAILABLE, "nadia")
+    line.call(("until-bye", "30000")).succeed(40)
+    line.until_quiet(calls=1)
+    assert offers(line) == [("nadia", "answered")]
+
+
 def test_a_promised_call_back_is_made_from_a_phone_outside(line: LiveLine) -> None:
     mobile = line.outside(answer=300, press=(1500, "1"), talk=4000).log
     line.declare(kinds.AVAILABLE, "nadia")

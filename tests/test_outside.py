@@ -101,6 +101,24 @@ def test_the_board_shows_her_as_reachable(folder: Folder) -> None:
     store.close()
 
 
+def test_a_number_that_no_key_opens_is_dropped_by_a_restore(folder: Folder, tmp_path: Path) -> None:
+    run(folder, "agent", "phone", "nadia", "--outside", "0712345678")
+    assert run(folder, "backup", str(tmp_path / "b")).exit_code == 0
+    other = Folder(tmp_path / "other")
+    done = run(other, "restore", str(tmp_path / "b"))
+    assert done.exit_code == 0 and "1 numbers cannot be opened" in done.output
+    assert "SIP phone" in run(other, "agent", "phone", "nadia").output
+
+
+def test_a_number_that_is_not_allowed_any_more_is_named(folder: Folder) -> None:
+    run(folder, "agent", "phone", "nadia", "--outside", "0712345678")
+    keys = secrets.load(folder.secrets)
+    for prefix, names in (("+33", []), ("+32", ["nadia"])):
+        hotline = parse_hotline(HOTLINE + f'[outside]\nprefixes = ["{prefix}"]\n')
+        assert phones.refused(folder.database, hotline, keys) == names
+    assert phones.refused(folder.database, parse_hotline(HOTLINE), keys) == []
+
+
 def test_whoever_leaves_the_line_leaves_no_number(folder: Folder) -> None:
     run(folder, "agent", "phone", "nadia", "--outside", "0712345678")
     people.remove_agent(folder.database, "nadia")
