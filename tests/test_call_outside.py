@@ -48,7 +48,12 @@ def line(open_line: Open) -> Iterator[LiveLine]:
     line.start()
     line.phones("sam", talk=500)
     yield line
+    # Asterisk has nothing to complain about, and her number is in no log.
+    log = (line.folder.pbx / "log" / "messages.log").read_text("utf-8")
     line.end()
+    complaints = [text for text in log.splitlines() if "WARNING" in text or "ERROR" in text]
+    assert [text for text in complaints if "res_agi" not in text] == []  # that we were killed
+    assert "712345678" not in log
 
 
 def command(line: LiveLine, *arguments: str) -> str:
