@@ -197,6 +197,8 @@ def _check_endpoint(endpoint: Section, context: str) -> None:
         "message_context": "",
         "context": context or f"from-{endpoint.name.removeprefix(dialplan.TRUNK)}",
     }
+    if context != dialplan.AGENTS:
+        expected["identify_by"] = "ip"
     for key, value in expected.items():
         if endpoint.get(key) != value:
             raise RenderError(f"{endpoint.name}: {key} is {endpoint.get(key)!r}, not {value!r}")
