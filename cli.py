@@ -17,6 +17,7 @@ import click
 from decroche.commands import (
     agent,
     backup,
+    block,
     callback,
     config,
     doctor,
@@ -42,7 +43,7 @@ TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
     "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError "
-    "SoundError EnrolError MailError LetterError".split()
+    "BlockError SoundError EnrolError MailError LetterError".split()
 )
 
 
@@ -109,6 +110,7 @@ COMMANDS: tuple[click.Command, ...] = (
     agent.account_code,
     shift.shift,
     journal.journal,
+    block.block,
     callback.ledger_list,
     callback.callback,
     report.report,

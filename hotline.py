@@ -153,6 +153,7 @@ class Queue(_Table, frozen=True):
     wrap_up: Annotated[int, Meta(ge=0, le=600)] = 10
     priority: Annotated[int, Meta(ge=0, le=9)] = 0  # higher goes first between queues
     max_wait: Annotated[int, Meta(ge=5, le=7200)] = 900
+    max_waiting: Annotated[int, Meta(ge=1, le=1000)] | None = None  # callers, without a limit
     announce_every: Annotated[int, Meta(ge=15, le=600)] = 60
     overflow: Name | None = None
     overflow_after: Annotated[int, Meta(ge=1, le=7200)] = 120
@@ -218,6 +219,30 @@ class Mail(_Table, frozen=True):
     username: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
+class Limits(_Table, frozen=True):
+    """What one number may do; without this table no number is limited.
+
+    ``per_hour`` and ``per_day`` count conversations: who reached nobody may try again for ever.
+    """
+
+    at_once: Annotated[int, Meta(ge=1, le=100)] = 3  # calls up at the same time
+    per_hour: Annotated[int, Meta(ge=1)] = 6
+    per_day: Annotated[int, Meta(ge=1)] = 15  # within 24 hours
+    withheld_at_once: Annotated[int, Meta(ge=1)] | None = None  # of all who withhold theirs
+
+
+class Outside(_Table, frozen=True):
+    """Agents on phones of their own; without this table none is called there.
+
+    ``prefixes`` are the beginnings of the numbers (E.164) that agents may have.
+    """
+
+    prefixes: Annotated[list[Prefix], Meta(min_length=1)] = field(default_factory=lambda: ["+33"])
+    number_format: Literal["e164", "national", "digits"] = "e164"  # as the provider wants it
+    trunk: Name | None = None  # over which they are called; else the first one
+    per_agent: Annotated[int, Meta(ge=1)] = 60  # calls to one such phone in a day
+
+
 class Hotline(_Table, frozen=True):
     """The whole line, as hotline.toml says it."""
 
@@ -231,6 +256,8 @@ class Hotline(_Table, frozen=True):
     callbacks: Callbacks | None = None  # without it no call-back is promised
     voicemail: Voicemail | None = None  # without it no message is taken
     mail: Mail | None = None  # without it invitations are not sent
+    limits: Limits | None = None  # without it no number is limited
+    outside: Outside | None = None  # without it no agent is called on a phone of their own
     prompts: dict[Name, Annotated[str, Meta(max_length=2000)]] = {}
 
     @property
@@ -373,6 +400,10 @@ def _problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _trunk_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
+    over = hotline.outside.trunk if hotline.outside else None
+    if over and over not in hotline.trunks:
+        known = ", ".join(sorted(hotline.trunks)) or "none yet"
+        yield ("outside", "trunk"), f"no trunk {over!r}; expected one of: {known}"
     dids: set[str] = set()
     for name, trunk in hotline.trunks.items():
         if trunk.kind == "register" and not trunk.username:
@@ -507,14 +538,16 @@ def prompt_texts(hotline: Hotline) -> dict[str, str]:
     one that belongs to a table that is not there.
     """
     texts = _catalogue(hotline.line.language)
-    texts["greeting"] = texts["greeting"].format(name=hotline.line.name)
+    for name in ("greeting", "outside-call"):
+        texts[name] = texts[name].format(name=hotline.line.name)
     pieces = menu_pieces(hotline)
     whole = hotline.prompts.get("menu", " ".join(pieces.values())) if _keys_of(hotline) else ""
     composed = {"menu", *PATTERNS, *PIECES}
     texts = {name: text for name, text in texts.items() if name not in composed}
     texts |= {name: text for name, text in hotline.prompts.items() if name in texts}
     texts |= pieces | {"menu": whole}
-    tables = {"callback-": hotline.callbacks, "voicemail-": hotline.voicemail}
+    tables: dict[str, object] = {"callback-": hotline.callbacks, "voicemail-": hotline.voicemail}
+    tables |= {"limit-": hotline.limits, "outside-": hotline.outside}
     unused = tuple(beginning for beginning, table in tables.items() if table is None)
     return {
         name: text for name, text in texts.items() if text.strip() and not name.startswith(unused)

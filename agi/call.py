@@ -115,9 +115,9 @@ class AgiChannel:
     async def music(self, on: bool) -> None:
         await self._quick(f"SET MUSIC {'ON' if on else 'OFF'}")
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> str:
-        phones = "&".join(f"PJSIP/{agent}" for agent in agents)
-        return await self._dial(f"{phones},{seconds},{DIAL}")
+    async def ring(self, phones: Sequence[str], seconds: int) -> str:
+        devices = "&".join(map(dialplan.device_of, phones))
+        return await self._dial(f"{devices},{seconds},{DIAL}")
 
     async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
         self.remember(**{"CALLERID(num)": shown, "CALLERID(name)": ""})

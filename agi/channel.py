@@ -68,8 +68,8 @@ class Channel(Protocol):
 
     async def music(self, on: bool) -> None: ...
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> str:
-        """Ring agents; return DIALSTATUS when nobody has answered.
+    async def ring(self, phones: Sequence[str], seconds: int) -> str:
+        """Ring phones (records/dialplan.py names them); return DIALSTATUS when nobody has answered.
 
         When one answers, the conversation ends the call: :class:`HungUp`.
         """

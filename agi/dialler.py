@@ -206,7 +206,9 @@ class Dialler:
         """Have the agent's phone rung; ANSWER when its call is here."""
         queue = self._line.hotline.queues.get(attempt.row["queue"])
         seconds = queue.ring_time if queue else 20
-        ring = Ring(channel, attempt.agent, seconds, asyncio.get_running_loop().create_future())
+        seconds += self._hunt.longer((attempt.agent,))
+        phone = self._hunt.phone(attempt.agent)
+        ring = Ring(channel, phone, seconds, asyncio.get_running_loop().create_future())
         self.rings.put_nowait(ring)
         try:
             async with asyncio.timeout(seconds + GRACE):

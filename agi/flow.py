@@ -28,6 +28,8 @@ async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn:
     """Serve one caller from the first ring to the end."""
     arrived = now()
     who = await identify(channel, line)
+    if refusal := line.enter(channel.call, who.token):
+        return await dismiss(channel, line, "limited", refusal)
     if not line.open:
         return await closed(channel, line, who, promise, turn, arrived)
     await channel.answer()

@@ -6,11 +6,12 @@ Everything runs in one event loop; nothing here waits.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..hotline import Agents, Queue
 from ..records.abilities import Ability
+from ..records.dialplan import CONFIRM
 from ..records.events import MICRO, steady
 from ..records.views import Taken
 from .staff import MISSED_REST, Staff
@@ -59,6 +60,23 @@ class Hunt:
         self.people.bring(abilities)
         self._look()
 
+    def call_outside(self, names: Collection[str], spent: Mapping[str, int], most: int) -> None:
+        """Who is called on a phone of their own; each at most so often a day, ``spent`` of it."""
+        self.people.call_outside(names, spent, most)
+        self._look()
+
+    def phone(self, name: str) -> str:
+        """On which phone an agent is rung (records/dialplan.py)."""
+        return self.people.phone(name)
+
+    def longer(self, names: Iterable[str]) -> int:
+        """Seconds beyond the ring that some of these agents need to take a call."""
+        return CONFIRM if any(name in self.people.outside for name in names) else 0
+
+    def talks(self, name: str, call: str) -> None:
+        """An agent talks, as the journal says: a phone outside does not show it."""
+        self.people.talks(name, call)
+
     def declare(self, name: str, available: bool, idle_since: int, by: str = "") -> None:
         """An agent said that they are available, or not. ``by``: where."""
         self.people.declare(name, available, idle_since, by)
@@ -70,9 +88,9 @@ class Hunt:
         self._look()
 
     def device(self, name: str, state: str) -> None:
-        """Asterisk's device state of an agent's phone (AMI DeviceStateChange)."""
-        agent = self._agents.get(name)
-        if agent is None:
+        """Asterisk's device state of a phone (AMI DeviceStateChange)."""
+        agent = self._agents.get(name.partition("@")[0])
+        if agent is None or self.phone(agent.name) != name:
             return self.people.expect(name, state)
         was_busy = agent.device_busy
         self.people.device(agent, state)
@@ -138,6 +156,13 @@ class Hunt:
     def waiting(self) -> int:
         """Callers who wait and do not ring anybody."""
         return sum(not turn.offer.done() for turn in self._turns.values())
+
+    def waiting_for(self, queue: str) -> int:
+        """Of those, who waits in one queue on the line."""
+        return sum(
+            not turn.offer.done() and turn.caller.queue == queue and not turn.caller.back
+            for turn in self._turns.values()
+        )
 
     def _free(self, turn: Turn, status: str) -> None:
         rung = [self._agents[name] for name in turn.ringing if name in self._agents]

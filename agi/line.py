@@ -49,6 +49,8 @@ class Line:
     behind the callers' tokens (hex). ``knows`` tells whether a name is an agent's. ``append``
     returns when the event is durable. ``keep`` is told the number behind a token, once.
     ``notices`` gives the prompts of what an agent should know who declares to be available.
+    ``enter``
+    says which prompt a call of a caller is refused with, if any (limits.py).
     """
 
     hotline: Hotline
@@ -58,6 +60,7 @@ class Line:
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     keep: Callable[[str, str], None] = lambda number, caller: None
+    enter: Callable[[str, str], str] = lambda call, caller: ""
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     known: Known = field(default_factory=Known)
     notices: Callable[[str], list[str]] = lambda agent: []

@@ -10,16 +10,19 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from asterisk.agi import AGI, AGIException, AGIHangup, AGIInvalidCommand, AGIUsageError
 
+from ..records import blocks
 from ..records.applied import Applied
-from ..records.events import Event
+from ..records.events import Event, now
 from ..records.folder import Folder
 from ..records.people import list_agents
+from ..records.schema import reader
 from ..records.secrets import load
 from ..records.store import Store
 from . import flow, presence
@@ -99,11 +102,17 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
 
     key = load(folder.secrets).token_key
     made = (Applied(folder)(), folder.prompts, key, names.__contains__, append)
-    line = Line(*made, folder=folder)
+    line = Line(*made, folder=folder, enter=partial(_enter, folder))
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:
         await flow.take(channel, line, _leave_to_the_dialplan, promise, turn_away)
+
+
+def _enter(folder: Folder, call: str, caller: str) -> str:
+    """One call knows nothing of the others: who is blocked is refused, nobody is limited."""
+    with closing(reader(folder.database)) as connection:
+        return "blocked" if caller in blocks.active(connection, now()) else ""
 
 
 async def _leave_to_the_dialplan(channel: Channel, line: Line, queue: str, who: Who) -> None:

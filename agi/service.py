@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, messages, people, recordings, views
+from ..records import blocks, kinds, messages, people, phones, recordings, views
 from ..records.abilities import abilities
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
@@ -18,6 +18,7 @@ from ..records.presence import is_over
 from ..records.secrets import Secrets
 from ..records.store import last_seq
 from . import flow, presence
+from .block import block_last
 from .call import AgiChannel
 from .channel import Channel
 from .dialler import Dialler
@@ -25,6 +26,7 @@ from .ends import Ends
 from .fastagi import FastAgi, Flow
 from .hunt import Hunt
 from .known import OWING
+from .limits import Gate, answers
 from .line import Line, Who
 from .message import listen, turn_away
 from .notes import Notes
@@ -39,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
 FOLLOWED |= OWING  # tokens that are new, or gone, concern promises as well
+RENAMED = {kinds.ROTATED, kinds.FORGOT}  # who is promised a call, or blocked, is renamed or gone
+FOLLOWED |= RENAMED | kinds.BLOCK_KINDS | {kinds.ANSWERED}
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -72,9 +76,13 @@ class Flows:
         self._ends = Ends(self._over, self._is_busy, journal.submit)
         prompts = folder.prompts.absolute()
         known = (secrets().token_key, self._knows, journal.append)
-        self._line = Line(hotline(), prompts, *known, keep=self._keep, folder=folder)
+        self._line = Line(
+            hotline(), prompts, *known, keep=self._keep, enter=self._enter, folder=folder
+        )
+        self._gate = Gate()
         self._line.notices = self.hunt.people.notices
         self._today = Today(self.hunt, journal, self._midnight)
+        self._day = 0  # when it began
         self._secrets = secrets
         made = (self.hunt, self._line, journal, folder.database, lambda: secrets().number_keys)
         self._dialler = Dialler(*made, self._midnight)
@@ -86,9 +94,11 @@ class Flows:
         reader = self._journal.open_reader()
         try:
             after = last_seq(reader)
+            self._gate.recall(answers(reader, now()))
         finally:
             reader.close()
         self._staff()
+        self._block()
         await asyncio.to_thread(messages.prepare, self._folder)
         await asyncio.to_thread(recordings.finish, self._folder.prompts)
         flows: dict[str, Flow] = {
@@ -99,6 +109,7 @@ class Flows:
             "doctor": self._answer_the_doctor,
             "prompt": self._record,
             "echo": self._note_echo,
+            "block": self._block_last,
         }
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(after), name="presence")
@@ -145,12 +156,16 @@ class Flows:
         with closing(self._journal.open_reader()) as reader:
             rows = views.there(reader)
         states = {row["name"]: row["state"] for row in rows if not is_over(row, now())}
-        return roster(states, self.hunt.people.agents.values(), self._hotline().queues)
+        found = roster(states, self.hunt.people.agents.values(), self._hotline().queues)
+        return {(queue, self.hunt.phone(agent)): how for (queue, agent), how in found.items()}
 
     async def _take(self, channel: AgiChannel) -> None:
         self._take_model()
         self._line.key = self._secrets().token_key
-        await flow.take(channel, self._line, self._seek, promise, turn_away)
+        try:
+            await flow.take(channel, self._line, self._seek, promise, turn_away)
+        finally:
+            self._gate.leave(channel.call)
 
     async def _seek(self, channel: Channel, line: Line, queue: str, who: Who) -> None:
         await Wait(self.hunt, channel, line, queue, who, self.hush.put_nowait).run()
@@ -158,6 +173,17 @@ class Flows:
     def _keep(self, number: str, caller: str) -> None:
         """A caller who reaches nobody is to be called back: until then their number is kept."""
         self.notes.gather(seal(number, caller, self._secrets().number_key))
+
+    def _enter(self, call: str, caller: str) -> str:
+        return self._gate.enter(call, caller, self._line.hotline.limits)
+
+    def _block(self) -> None:
+        """Who is blocked, as written down."""
+        reader = self._journal.open_reader()
+        try:
+            self._gate.block(blocks.active(reader, now()))
+        finally:
+            reader.close()
 
     def _knows(self, agent: str) -> bool:
         return self.hunt.agent(agent) is not None
@@ -171,6 +197,9 @@ class Flows:
     async def _record(self, channel: AgiChannel) -> None:
         await record(channel, self._line, self._studio, channel.argument)
 
+    async def _block_last(self, channel: AgiChannel) -> None:
+        await block_last(channel, self._line)
+
     async def _declare(self, channel: AgiChannel) -> None:
         await presence.declare(channel, self._line, channel.argument)
 
@@ -183,9 +212,14 @@ class Flows:
             for event in batch:
                 if event.kind in kinds.PRESENCE:
                     self._hear(event)
+                elif event.kind == kinds.ANSWERED:
+                    self._gate.answered(event.call, event.at)
+                    self.hunt.talks(str(event.body.get("agent", "")), event.call)
                 elif event.kind not in kinds.PEOPLE_KINDS and event.kind != kinds.ENDED:
                     self._dialler.news.set()
             seen = {event.kind for event in batch}
+            if seen & (kinds.BLOCK_KINDS | RENAMED):
+                self._block()
             if seen & kinds.PEOPLE_KINDS:
                 self._staff()
             self._line.known.note(seen)
@@ -214,6 +248,8 @@ class Flows:
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
+            if self._midnight() != self._day:  # calls of the day are counted anew
+                self._call_outside()
 
     def _days(self) -> int:
         return self._hotline().agents.same_helper
@@ -223,6 +259,7 @@ class Flows:
         model = self._hotline()
         if model is not self._line.hotline:
             self._line.hotline = model
+            self._call_outside()
             self.hunt.configure(model.queues, model.agents)
             self._dialler.news.set()
             self.changed.set()
@@ -234,6 +271,7 @@ class Flows:
             rows = views.presence(reader)
             taken = views.answered_per_agent(reader, day)
         at = now()
+        self._call_outside()
         if not self.hunt.people.agents:
             self.hunt.people.capped = {row["name"] for row in rows if row["capped_until"] > at}
         self.hunt.staff({row["name"]: able[row["name"]] for row in rows if row["name"] in able})
@@ -244,6 +282,16 @@ class Flows:
         self._ends.know(rows)
         self._today.count(taken, day)
         self.changed.set()
+
+    def _call_outside(self) -> None:
+        """Who is called on a phone of their own, and how often they were today."""
+        rules, self._day = self._hotline().outside, self._midnight()
+        reader = self._journal.open_reader()
+        try:
+            rung = phones.rung_since(reader, self._day) if rules else {}
+        finally:
+            reader.close()
+        self.hunt.call_outside(rung.keys(), rung, rules.per_agent if rules else 0)
 
     def _midnight(self, ahead: int = 0) -> int:
         """When the local day began, or when the one so many days later does."""

@@ -3,11 +3,13 @@
 The hunt (agi/hunt.py) tells what happened and asks the core afterwards. Instants by its clock.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..hotline import Agents, Queue
 from ..records.abilities import Ability
+from ..records.dialplan import phone_of
 from ..records.events import MICRO
 from ..records.views import Taken
 from .parties import NONE, Agent, Limits, Offer
@@ -43,7 +45,10 @@ class Staff:
         self.missed: set[str] = set()  # who are paused for rings that nobody answered
         self._clock = clock
         self._abilities: Mapping[str, Ability] = {}
-        self._devices: dict[str, str] = {}
+        self._devices: dict[str, str] = {}  # by phone
+        self.outside: Collection[str] = ()  # who is called on a phone of their own
+        self._spent: Counter[str] = Counter()  # how often they were today, of so many at most
+        self._most = 0
         self._day = self._began = 0  # when the local day began, UTC and by our clock
 
     def bring(self, abilities: Mapping[str, Ability]) -> None:
@@ -105,9 +110,25 @@ class Staff:
 
     def device(self, agent: Agent, state: str) -> None:
         """Asterisk's device state of an agent's phone."""
-        self._devices[agent.name] = state
+        self._devices[self.phone(agent.name)] = state
         self._apply_device(agent)
-        if agent.offer and state in TALKS and not agent.talked:
+        if state in TALKS and agent.name not in self.outside:
+            self.talks(agent.name, agent.offer)
+
+    def call_outside(self, names: Collection[str], spent: Mapping[str, int], most: int) -> None:
+        """Who is called on a phone of their own; each at most so often a day, ``spent`` of it."""
+        self.outside, self._spent, self._most = names, Counter(spent), most
+        for agent in self.agents.values():
+            self._apply_device(agent)
+
+    def phone(self, name: str) -> str:
+        """On which phone an agent is rung (records/dialplan.py)."""
+        return phone_of(name, name in self.outside)
+
+    def talks(self, name: str, call: str) -> None:
+        """An agent talks to a caller: by the state of their phone, or by the journal."""
+        agent = self.agents.get(name)
+        if agent is not None and call and agent.offer == call and not agent.talked:
             agent.talked, agent.talk_since = True, self._clock()
 
     def expect(self, name: str, state: str) -> None:
@@ -124,6 +145,7 @@ class Staff:
         now = self._clock()
         for agent in (self.agents[name] for name in offer.agents):
             agent.offer, agent.offered = offer.call, now
+            self._spent[agent.name] += agent.name in self.outside
             agent.talked, agent.talk_since = False, 0
 
     def has_talked(self, agent: Agent, back: bool, wrap_up: int) -> None:
@@ -175,9 +197,10 @@ class Staff:
             self.told.capped(agent.name, why)
 
     def _apply_device(self, agent: Agent) -> None:
-        state = self._devices.get(agent.name, "NOT_INUSE")
+        state = self._devices.get(self.phone(agent.name), "NOT_INUSE")
         agent.device_busy = state in BUSY_DEVICE
-        agent.reachable = state not in GONE_DEVICE
+        spent = agent.name in self.outside and self._spent[agent.name] >= self._most
+        agent.reachable = state not in GONE_DEVICE and not spent
 
 
 def limits_of(ability: Ability, rules: Agents) -> Limits:

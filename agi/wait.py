@@ -56,6 +56,8 @@ class Wait:
     async def run(self) -> None:
         """Wait until nobody can answer or it has been too long; a conversation is a HungUp."""
         await self._channel.note(kinds.QUEUED, self._name)
+        if self._full():
+            return await self._turn_away()
         gone = asyncio.create_task(self._channel.gone())
         try:
             if not self._join().offer.done():
@@ -82,6 +84,20 @@ class Wait:
                 if await self._promised():
                     return
                 self._said = steady()
+
+    def _full(self) -> bool:
+        most = self._queue.max_waiting
+        return most is not None and self._hunt.waiting_for(self._name) >= most
+
+    async def _turn_away(self) -> None:
+        """Too many wait already: a call-back if they can have one, else an honest sentence."""
+        rules = self._line.hotline.callbacks
+        if rules and rules.waiting and self._who.back:
+            key = await ask(self._channel, self._line, "callback-full", PATIENCE)
+            where = (self._who, self._name, self._since)
+            if key == BACK and await promise(self._channel, self._line, *where):
+                return
+        await turn_away(self._channel, self._line, self._name, "full", "full")
 
     def _join(self) -> Turn:
         return self._hunt.wait_for(self._caller)
@@ -121,8 +137,13 @@ class Wait:
 
     async def _ring(self, offer: Offer) -> None:
         """Ring; returns when nobody has answered. A conversation ends with HungUp."""
-        await self._channel.lease(offer.ring_time + MARGIN)  # the phone that answers ends it
-        status = await self._channel.ring(offer.agents, offer.ring_time)
+        phones = [self._hunt.phone(agent) for agent in offer.agents]
+        seconds = offer.ring_time
+        if longer := self._hunt.longer(offer.agents):  # who must press 1 first
+            self._channel.remember(**{f"_{dialplan.RING}": str(seconds)})
+            seconds += longer
+        await self._channel.lease(seconds + MARGIN)  # the phone that answers ends it
+        status = await self._channel.ring(phones, seconds)
         if self._caller.agent in offer.agents:  # whoever helped last time does not pick up
             self._caller = replace(self._caller, agent="", anyone_at=0)
         self._hunt.ended(self._channel.call, status)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..hotline import Hotline, load, parse, read
+from ..records import phones
 from ..records.folder import Folder
 from ..records.people import Agent, list_agents
 from ..records.secrets import load as load_secrets
@@ -26,13 +27,14 @@ def next_files(folder: Folder, release: Release, file: Path | None = None) -> tu
     """
     file = file or folder.hotline
     text = read(file)
-    hotline = parse(text, str(file))
+    hotline, secrets = parse(text, str(file)), load_secrets(folder.secrets)
     plan = Plan(
         hotline=hotline,
         agents=phones_of(folder),
-        secrets=load_secrets(folder.secrets),
+        secrets=secrets,
         folder=folder,
         modules=loadable(release.modules),
+        outside=phones.numbers(folder.database, secrets),
     )
     files = render(plan)
     verify(plan, files)
@@ -81,6 +83,11 @@ def apply(
             overrides.make_equal(ask, {})
     if moved:
         done.append("the services take new addresses and ports when they are started again")
+    if refused := phones.refused(folder.database, hotline, load_secrets(folder.secrets)):
+        done.append(
+            f"not called: {', '.join(refused)}; [outside] does not allow their numbers any more: "
+            "decroche agent phone NAME"
+        )
     if poor:
         done.append(
             "no voice for: " + ", ".join(poor) + "; Asterisk's own sounds stand in for them"

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 
+from ..records import dialplan
 from .decoder import Packet
 from .session import Session
 
-DEVICE = re.compile(r"PJSIP/([a-z0-9][a-z0-9_-]{0,39})")
+NAME = r"[a-z0-9][a-z0-9_-]{0,39}"
+DEVICE = re.compile(rf"PJSIP/({NAME})|Local/({NAME}@{dialplan.OUTSIDE})")
 
 
 async def watch_devices(
@@ -15,7 +17,7 @@ async def watch_devices(
     changed: Callable[[str, str], None],
     other: Callable[[Packet], None] = lambda packet: None,
 ) -> None:
-    """Call ``phones`` with all states known now, then ``changed(endpoint, state)`` at each change,
+    """Call ``phones`` with all states known now, then ``changed(phone, state)`` at each change,
     and ``other`` with every other event.
 
     Returns when the session is lost. Source: AMI action DeviceStateList, event
@@ -31,8 +33,8 @@ async def watch_devices(
 
 
 def _state(packet: Mapping[str, str]) -> tuple[str, str] | None:
-    """(endpoint, state) of a DeviceStateChange that concerns a phone."""
+    """(phone, state) of a DeviceStateChange that concerns one."""
     if packet.get("Event") != "DeviceStateChange":
         return None
     found = DEVICE.fullmatch(packet.get("Device", ""))
-    return (found[1], packet.get("State", "")) if found else None
+    return (found[1] or found[2], packet.get("State", "")) if found else None

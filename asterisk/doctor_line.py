@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from ..hotline import HotlineError, load
-from ..records import kinds, people
+from ..records import kinds, people, views
 from ..records.schema import reader
 from ..records.secrets import SecretsError
 from .apply import plan
@@ -84,10 +84,10 @@ def staff(case: Case) -> Iterator[Finding]:
 
 def phones(case: Case) -> Iterator[Finding]:
     """Agents whose phone has never been seen: perhaps a password that was mistyped."""
-    agents = [agent.name for agent in people.list_agents(case.folder.database)]
-    if not agents:
-        raise Unseen("there is no agent")
     with closing(reader(case.folder.database)) as connection:
+        agents = [row["name"] for row in views.presence(connection) if not row["outside"]]
+        if not agents:
+            raise Unseen("there is no agent with a SIP phone")
         seen = {row["actor"] for row in connection.execute(EVER_SEEN)}
     never = [name for name in agents if name not in seen]
     if never:
@@ -96,7 +96,7 @@ def phones(case: Case) -> Iterator[Finding]:
             f"{len(never)} of {len(agents)} agents have never registered a phone: {listed(never)}",
             "Their phones cannot ring.",
             "check user, password and server in the phone (docs/agent.md); the password is "
-            "shown only once: 'decroche agent remove NAME' and 'agent add NAME' make another",
+            "shown only once: 'decroche agent password NAME' makes another",
         )
     else:
         yield good(f"all {len(agents)} agents have registered a phone before")

@@ -42,7 +42,7 @@ class Originator:
             await session.send(
                 "Originate",
                 ActionID=ring.channel,
-                Channel=f"PJSIP/{ring.agent}",
+                Channel=dialplan.device_of(ring.agent),
                 ChannelId=ring.channel,
                 Context=dialplan.BACK,
                 Exten="s",

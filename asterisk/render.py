@@ -4,9 +4,10 @@ Rendering is pure. Every value that enters a template passes :func:`~.conf.safe`
 :func:`verify` parses the texts back and compares them with the model.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -14,10 +15,12 @@ from ..hotline import DAYS, PERIOD, Hotline, prompt_numbers
 from ..records import dialplan, kinds
 from ..records.fallback import core_sound
 from ..records.folder import Folder
+from ..records.outside import as_dialled, may_dial
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
 from .overrides import FAMILY
+from .sealed import seal_for_dialplan
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
@@ -43,13 +46,14 @@ class RenderError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that Asterisk's files are made from."""
+    """All that Asterisk's files are made from. ``outside``: agents' own numbers (E.164)."""
 
     hotline: Hotline
     agents: Sequence[Agent]
     secrets: Secrets
     folder: Folder
     modules: Sequence[str]
+    outside: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(plan: Plan) -> Files:
@@ -85,6 +89,7 @@ def _values(plan: Plan) -> dict[str, object]:
                 f"under [trunks] in {plan.folder.secrets}"
             )
     return {
+        **_outside(plan),
         "line": hotline.line,
         "network": hotline.network,
         "trunks": hotline.trunks,
@@ -112,6 +117,7 @@ def _values(plan: Plan) -> dict[str, object]:
         "core_sound": core_sound,
         "echo_code": dialplan.ECHO,
         "echo_seconds": dialplan.ECHO_SECONDS,
+        "block_code": dialplan.BLOCK,
         "trunk_prefix": dialplan.TRUNK,
         "callers_context": dialplan.CALLERS,
         "agents_context": dialplan.AGENTS,
@@ -141,6 +147,34 @@ def _record_codes() -> dict[str, str]:
     return {f"{dialplan.RECORD}{number}": name for name, number in prompt_numbers().items()}
 
 
+def _outside(plan: Plan) -> dict[str, Any]:
+    """What the dialplan needs to call agents on phones of their own."""
+    hotline, rules = plan.hotline, plan.hotline.outside
+    values: dict[str, Any] = {
+        "outside_context": dialplan.OUTSIDE,
+        "held_context": dialplan.HELD,
+        "ask_context": dialplan.ASK,
+        "leg_prefix": dialplan.LEG,
+        "nowhere": dialplan.NOWHERE,
+        "confirm": dialplan.CONFIRM,
+    }
+    if rules is None or not hotline.trunks:
+        return {**values, "outside": {}}
+    trunk = rules.trunk or next(iter(hotline.trunks))
+    agents, key = {agent.name for agent in plan.agents}, plan.secrets.fallback_key
+    return {
+        **values,
+        "outside": {
+            name: seal_for_dialplan(as_dialled(number, rules.number_format), key)
+            for name, number in plan.outside.items()
+            if name in agents and may_dial(number, rules.prefixes)
+        },
+        "outside_trunk": trunk,
+        "outside_shown": hotline.trunks[trunk].dids[0],
+        "outside_ring": max(queue.ring_time for queue in hotline.queues.values()),
+    }
+
+
 def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
     """(day, period) as GotoIfTime() wants them; its end minute is included."""
     for day in DAYS if hotline.hours else ():
@@ -161,20 +195,26 @@ def verify(plan: Plan, files: Files) -> None:
     except ValueError as error:
         raise RenderError(f"a generated file does not read back: {error}") from None
     trunks = {dialplan.TRUNK + name for name in plan.hotline.trunks}
+    outside = _outside(plan)
+    legs = {f"{dialplan.LEG}{outside['outside_trunk']}"} if outside["outside"] else set[str]()
     agents = {agent.name for agent in plan.agents}
     pjsip = [section for section in parsed["pjsip.conf"] if not section.template]
     endpoints = {s.name: s for s in pjsip if s.get("type") == "endpoint"}
-    _same("endpoints", set(endpoints), trunks | agents)
+    _same("endpoints", set(endpoints), trunks | agents | legs)
     for name, endpoint in endpoints.items():
-        _check_endpoint(endpoint, "" if name in trunks else dialplan.AGENTS)
+        inside = dialplan.NOWHERE if name in legs else dialplan.AGENTS
+        _check_endpoint(endpoint, "" if name in trunks else inside)
     contexts = {section.name: section for section in parsed["extensions.conf"]}
     for name in plan.hotline.trunks:
         found = {value.split(",")[0] for value in contexts[f"from-{name}"].all("exten")}
         _same(f"numbers of {name}", found, set(numbers_of(plan.hotline, name)))
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
-    own_codes = {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES}
+    own_codes = {*dialplan.FEATURES, *dialplan.FREE_CODES, dialplan.MESSAGES, dialplan.BLOCK}
     own_codes |= {dialplan.ECHO, *_record_codes()}
     _same("feature codes", codes, own_codes)
+    if dialplan.OUTSIDE in contexts:
+        found = {value.split(",")[0] for value in contexts[dialplan.OUTSIDE].all("exten")}
+        _same("agents outside", found, set(outside["outside"]))
     queues = {section.name for section in parsed["queues.conf"]} - {"general"}
     _same("queues", queues, set(plan.hotline.queues))
 
@@ -187,6 +227,8 @@ def _check_endpoint(endpoint: Section, context: str) -> None:
         "message_context": "",
         "context": context or f"from-{endpoint.name.removeprefix(dialplan.TRUNK)}",
     }
+    if context != dialplan.AGENTS:
+        expected["identify_by"] = "ip"
     for key, value in expected.items():
         if endpoint.get(key) != value:
             raise RenderError(f"{endpoint.name}: {key} is {endpoint.get(key)!r}, not {value!r}")

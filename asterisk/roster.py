@@ -12,28 +12,31 @@ from collections.abc import Callable
 import structlog
 
 from ..records import dialplan
+from ..records.dialplan import device_of
 from .session import AmiError, Session
 
 log = structlog.get_logger(__name__)
 
 AGAIN = 30.0  # seconds: compared even without a change, in case Asterisk lost some
 
-Members = dict[tuple[str, str], tuple[bool, int]]  # (queue, agent) -> (paused, penalty)
+Members = dict[tuple[str, str], tuple[bool, int]]  # (queue, phone) -> (paused, penalty)
 
 
 def steps(present: Members, target: Members) -> list[tuple[str, dict[str, str]]]:
     """AMI actions (name, headers) that turn ``present`` into ``target``."""
     found = []
-    for queue, agent in sorted(present.keys() - target.keys()):
-        found.append(("QueueRemove", {"Queue": queue, "Interface": f"PJSIP/{agent}"}))
-    for (queue, agent), (paused, penalty) in sorted(target.items()):
-        member = {"Queue": queue, "Interface": f"PJSIP/{agent}"}
+    for queue, phone in sorted(present.keys() - target.keys()):
+        found.append(("QueueRemove", {"Queue": queue, "Interface": device_of(phone)}))
+    for (queue, phone), (paused, penalty) in sorted(target.items()):
+        device = device_of(phone)
+        member = {"Queue": queue, "Interface": device}
         pause, level = {"Paused": str(paused).lower()}, {"Penalty": str(penalty)}
-        if (queue, agent) not in present:
-            name = {"MemberName": agent, "StateInterface": f"PJSIP/{agent}"}
+        if (queue, phone) not in present:
+            state = device.removesuffix("/n")
+            name = {"MemberName": phone.partition("@")[0], "StateInterface": state}
             found.append(("QueueAdd", member | pause | level | name))
             continue
-        was_paused, was_penalty = present[queue, agent]
+        was_paused, was_penalty = present[queue, phone]
         if was_paused != paused:
             found.append(("QueuePause", member | pause))
         if was_penalty != penalty:
@@ -67,9 +70,14 @@ async def members(session: Session) -> Members:
     found: Members = {}
     for answer in await session.collect("QueueStatus"):
         if answer.get("Event") == "QueueMember":
-            key = answer["Queue"], answer["Location"].removeprefix("PJSIP/")
+            key = answer["Queue"], _phone(answer["Location"])
             found[key] = answer["Paused"] == "1", int(answer.get("Penalty", "0"))
     return found
+
+
+def _phone(device: str) -> str:
+    """The phone behind what Asterisk dials; see dialplan.device_of()."""
+    return device.partition("/")[2].removesuffix("/n")
 
 
 async def end_sentences(session: Session, channels: asyncio.Queue[str]) -> None:

@@ -16,6 +16,7 @@ from ..records.rebuild import Progress, silent
 from ..records.secrets import Secrets
 from . import apply, control, quiet, settings, traces
 from .control import NotRunning
+from .sealed import reseal
 
 DIALPLAN = "extensions.conf"
 GRACE = 5.0  # seconds in which a service may still write down who called under the old key
@@ -100,7 +101,7 @@ def steps(folder: Folder, progress: Progress = silent, grace: float = GRACE) -> 
 
 
 def _rekey(folder: Folder, found: Secrets) -> None:
-    """The key in the dialplan in force, and nothing else of it.
+    """The key in the dialplan in force, and what is sealed under it; nothing else of it.
 
     :raises ApplyError: Asterisk does not take it; the old one is in force, and still known.
     """
@@ -109,7 +110,7 @@ def _rekey(folder: Folder, found: Secrets) -> None:
         files = settings.current(folder)
         old, new = found.previous.fallback_key, found.fallback_key
         if old in files.get(DIALPLAN, ""):
-            files[DIALPLAN] = files[DIALPLAN].replace(old, new)
+            files[DIALPLAN] = reseal(files[DIALPLAN], old, new)
             settings.switch(folder, files, _ask(folder))
         settings.sweep(folder)
 

@@ -42,6 +42,30 @@ def identify(record: Record, secrets: Secrets) -> list[Entry]:
     ]
 
 
+def seal_for_dialplan(text: str, key: str) -> str:
+    """What AES_DECRYPT() opens: an agent's own number, which the dialplan dials."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    data = text.encode("ascii")
+    data += b"\0" * (-len(data) % BLOCK)
+    closer = Cipher(algorithms.AES(key.encode()), modes.ECB()).encryptor()
+    return base64.b64encode(closer.update(data) + closer.finalize()).decode("ascii")
+
+
+def reseal(dialplan: str, old: str, new: str) -> str:
+    """A dialplan with another key in the place of one, and what was sealed under that anew."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    def anew(found: re.Match[str]) -> str:
+        opener = Cipher(algorithms.AES(old.encode()), modes.ECB()).decryptor()
+        plain = opener.update(base64.b64decode(found[1])) + opener.finalize()
+        number = plain.rstrip(b"\0").decode("ascii")
+        return f"AES_DECRYPT({new},{seal_for_dialplan(number, new)})"
+
+    pattern = rf"AES_DECRYPT\({re.escape(old)},([A-Za-z0-9+/=]+)\)"
+    return re.sub(pattern, anew, dialplan).replace(old, new)
+
+
 def unseal(text: str, key: str) -> str | None:
     """The digits of which AES_ENCRYPT() has made this; empty: withheld. None: another key."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes

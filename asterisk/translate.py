@@ -2,7 +2,9 @@
 
 The same records come live over AMI (event ``CEL``) and from the SQLite file
 that Asterisk writes (catch-up): same translation, same ids. A channel's name
-tells who it is: ``PJSIP/trunk-NAME-...`` calls us, ``PJSIP/AGENT-...`` is rung.
+tells who it is: ``PJSIP/trunk-NAME-...`` calls us, ``PJSIP/AGENT-...`` is rung, and so is
+``Local/AGENT@outside-...;1``, behind which a trunk calls their own phone: it answers when they
+have pressed 1. Its other half and the trunk's channel (``PJSIP/outside.NAME-...``) say nothing.
 """
 
 import re
@@ -101,6 +103,8 @@ def _agent(record: Record, agent: str) -> Event | None:
 def _call_back(record: Record, endpoint: str) -> Event | None:
     """Of a call of our own: the agent's phone rang first, then the caller's was dialled."""
     agents = record.unique == record.linked
+    if not endpoint or endpoint.startswith(dialplan.LEG):
+        return None  # on the way to an agent's own phone
     agent = {"agent": endpoint} if agents else {}
     if record.event == "HANGUP":
         body = {"side": AGENT if agents else CALLER, "cause": _cause(record)}
@@ -118,6 +122,9 @@ def _event(record: Record, kind: str, body: dict[str, Any], *words: str) -> Even
 
 def _endpoint(channel: str) -> str:
     technology, _, rest = channel.partition("/")
+    if technology == "Local" and channel.endswith(";1"):
+        name, _, context = rest.rpartition("-")[0].partition("@")
+        return name if context == dialplan.OUTSIDE else ""
     return rest.rpartition("-")[0] if technology == "PJSIP" else ""
 
 

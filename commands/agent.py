@@ -8,6 +8,7 @@ import click
 
 from decroche.commands.agent_import import agent_import
 from decroche.commands.agent_invite import agent_invite
+from decroche.commands.agent_phone import agent_phone
 from decroche.commands.agent_set import agent_set
 from decroche.commands.context import folder_of, line_of
 from decroche.commands.presence import presence
@@ -25,6 +26,7 @@ def agent() -> None:
 
 
 agent.add_command(agent_set)
+agent.add_command(agent_phone)
 
 
 @agent.command("add")

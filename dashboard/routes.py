@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from . import (
+    blocked_page,
     board_page,
     calendar,
     figures_page,
@@ -63,6 +64,9 @@ ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("POST", rf"{SHIFT}/{{act:remove|keep}}", shifts_page.remove, COORDINATORS),
     ("POST", r"/shifts/calendar/{whose:mine|team}/{act:renew|revoke}", shifts_page.link, MEMBERS),
     ("GET", r"/calendar/{secret:[A-Za-z0-9_-]{32}}.ics", calendar.feed, PUBLIC),
+    ("GET", "/blocked", blocked_page.show, COORDINATORS),
+    ("POST", "/blocked", blocked_page.add, COORDINATORS),
+    ("POST", r"/blocked/{caller:[0-9a-f]{32}}/remove", blocked_page.remove, COORDINATORS),
     ("GET", "/sheets", sheets_page.sheets, MEMBERS),
     ("GET", r"/sheets/{slug:[a-z0-9][a-z0-9-]{0,79}}", sheets_page.sheet, MEMBERS),
     ("GET", "/figures", figures_page.show, MEMBERS),

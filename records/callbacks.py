@@ -22,6 +22,7 @@ REASON = 200  # characters
 DUE = """SELECT c.* FROM callbacks c LEFT JOIN ledger l ON l.caller = c.caller AND l.closed IS NULL
     WHERE c.ended IS NULL AND c.stage = 'waiting' AND c.due <= :at
         AND (c.only OR l.claimed_until IS NULL OR l.claimed_until <= :at)
+        AND c.caller NOT IN (SELECT caller FROM blocks WHERE ended IS NULL AND until > :at)
     ORDER BY c.since LIMIT :limit"""
 NEXT = "SELECT min(due) FROM callbacks WHERE ended IS NULL AND stage = 'waiting' AND due > ?"
 OPEN = "SELECT * FROM callbacks WHERE ended IS NULL ORDER BY since LIMIT ?"

@@ -10,6 +10,7 @@ SLACK = 2  # days that a clock may be late before ``decroche privacy report`` co
 
 TOKEN = 30  # who called, after the call has ended; longer only while a call is owed
 OWED = 90  # an entry of the ledger, after the last attempt; then it closes as "expired"
+BLOCK, BLOCK_LONGEST = 30, 90  # a block ends by itself: unless told otherwise, and at most
 HEARD, MESSAGES = 7, 30  # recordings of voicemail: after somebody listened, and at most
 CALLS = 396  # a call, 13 months; then only the day's figures
 AGENTS = 183  # what one agent did, 6 months

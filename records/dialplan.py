@@ -19,6 +19,16 @@ TALK = "talk"  # context that runs on an agent's phone when it answers (Dial's U
 BACK = "callback"  # context of an agent who has picked up for a promised call-back
 AGENTS = "agents"  # context of the agents' phones: feature codes only
 
+# An agent's phone has a name: NAME is their SIP phone, NAME@outside a mobile or a landline of
+# theirs, which a trunk calls: behind it is a Local channel that answers when they have pressed 1.
+OUTSIDE = "outside"  # context of the agents who are called so; one extension for each
+HELD = "outside-held"  # context of the Local channel while whoever picked up is asked
+ASK = "outside-ask"  # context of whoever picked up
+NOWHERE = "nowhere"  # context of that endpoint: there is none, so nobody can call in over it
+LEG = "outside."  # prefix of the endpoint that such calls leave over; no agent's name has a dot
+RING = "DECROCHE_RING"  # for how many seconds such a phone rings
+CONFIRM = 16  # seconds at most from the pick-up to the 1: the question twice, and 3 seconds each
+
 FEATURES = {"*11": "available", "*12": "paused", "*10": "away"}
 
 FREE = "free"  # available for so many minutes: FREE alone asks how many
@@ -29,6 +39,7 @@ MESSAGES = "*13"  # what an agent's phone dials to hear messages
 RECORD = "*15"  # and a sentence's number: to record it
 ECHO = "*16"  # ... to hear itself: the test of a headset
 ECHO_SECONDS = 30  # as long as that test may last
+BLOCK = "*17"  # ... and to block whoever has just talked to them
 
 # What a flow or the dialplan says of a call: the kind of the journal event, and the words of its
 # body in this order. In the channel event log (CELGenUserEvent) the kind is the event's name.
@@ -43,6 +54,16 @@ NOTES: dict[str, tuple[str, ...]] = {
 
 # In the same log, only from the fallback: the caller's number, encrypted (AES_ENCRYPT, base64).
 SEALED = "call.sealed"
+
+
+def phone_of(agent: str, outside: bool) -> str:
+    """The name of the phone on which an agent is rung."""
+    return f"{agent}@{OUTSIDE}" if outside else agent
+
+
+def device_of(phone: str) -> str:
+    """What Asterisk dials to ring a phone."""
+    return f"Local/{phone}/n" if "@" in phone else f"PJSIP/{phone}"
 
 
 def body_of(kind: str, words: Sequence[str]) -> dict[str, str]:

@@ -56,6 +56,7 @@ def _flat(totals: Totals, others: Iterable[str]) -> Record:
     return {
         "arrived": totals.arrived,
         "closed": totals.closed,
+        "limited": totals.limited,
         "answered": totals.answered,
         "abandoned": totals.abandoned,
         **{f"abandoned_{stage}": totals.abandoned_in[stage] for stage in GAVE_UP},
@@ -112,6 +113,7 @@ def _whole(report: Report) -> list[Record]:
         ("abandoned" + (f" ({where})" if where else ""), now.abandoned, ""),
         *((other, n, "") for other, n in now.unanswered.items()),
         ("closed (out of hours)", now.closed, ""),
+        ("blocked, or over a limit", now.limited, ""),
         ("under way", now.under_way, ""),
         ("wait, median", lasted(now.wait_median), lasted(then.wait_median)),
         ("wait, 90 % at most", lasted(now.wait_p90), ""),

@@ -22,6 +22,7 @@ A_DATE = "SELECT CAST(strftime('%s', min({})) AS INTEGER) * 1000000 FROM {}"
 SHIFTS = A_DATE.format("coalesce(removed, last)", "shifts")
 CANCELLED, SKIPPED = A_DATE.format("date", "shift_cancelled"), A_DATE.format("date", "signup_skips")
 SIGNED = A_DATE.format("last", "signups")
+BLOCKED = "SELECT caller FROM blocks WHERE ended IS NULL AND until > :now"
 UNDER_WAY = "SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL"
 
 
@@ -101,7 +102,21 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         UNDO / 86_400,
         f"""SELECT min(at) FROM numbers WHERE caller NOT IN ({OWED}) AND caller NOT IN
             (SELECT caller FROM ledger WHERE closed > :now - {DAY})
-            AND caller NOT IN ({UNDER_WAY}) AND caller NOT IN ({PROMISED})""",
+            AND caller NOT IN ({UNDER_WAY}) AND caller NOT IN ({PROMISED})
+            AND caller NOT IN ({BLOCKED})""",
+    ),
+    ("numbers", "encrypted numbers of callers who are blocked, until that ends", None, ""),
+    (
+        "blocks",
+        "callers who are blocked, each until a date",
+        clocks.BLOCK_LONGEST,
+        f"SELECT min(since) FROM blocks WHERE caller IN ({BLOCKED})",
+    ),
+    (
+        "blocks",
+        "blocks that are over",
+        clocks.TOKEN,
+        f"SELECT min(coalesce(ended, until)) FROM blocks WHERE caller NOT IN ({BLOCKED})",
     ),
     (
         "callbacks",
@@ -143,6 +158,7 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         clocks.INVITATIONS,
         "SELECT min(made) FROM invitations",
     ),
+    ("outside", "agents' own numbers, encrypted", None, "SELECT min(at) FROM outside"),
     ("members", "which agent is in which queue", None, ""),
     ("shifts", "weekly shifts, and those that are over", clocks.AGENTS, SHIFTS),
     ("shift_cancelled", "shifts that do not take place on a date", clocks.AGENTS, CANCELLED),

@@ -60,6 +60,8 @@ SIGNED_UP = "shift.joined"  # shift, date, weekly: from then on, every week
 WITHDRAWN = "shift.withdrawn"  # shift, date, weekly
 FEED_RENEWED = "feed.renewed"  # of the actor; of the team without one
 FEED_REVOKED = "feed.revoked"
+BLOCKED = "caller.blocked"  # caller, until: microseconds, UTC; reason
+UNBLOCKED = "caller.unblocked"  # caller, reason: by-hand, or rotated
 
 LEFT = "message.left"  # queue, seconds
 HEARD = "message.heard"  # by: page or phone
@@ -92,17 +94,20 @@ OUTCOMES = (
     "closed",
     "refused-empty",
     "overflow",
+    "full",
+    "limited",
     "callback-promised",
     "message-left",
     "interrupted",
 )
 MISSED = frozenset(  # reached nobody yet
-    set(OUTCOMES) - {"answered", "closed"}
+    set(OUTCOMES) - {"answered", "closed", "limited"}
 )
 LEDGER_KINDS = frozenset(kind for kind in KINDS if kind.startswith("ledger."))
 SHIFT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("shift."))
 MESSAGE_KINDS = frozenset(kind for kind in KINDS if kind.startswith("message."))
 PROMPT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("prompt."))
+BLOCK_KINDS = frozenset({BLOCKED, UNBLOCKED})
 BACK_KINDS = frozenset(kind for kind in KINDS if kind.startswith("callback."))
-DISMISSALS = ("closed", "refused-empty", "overflow", "callback-promised")
+DISMISSALS = ("closed", "refused-empty", "overflow", "full", "limited", "callback-promised")
 GAVE_UP = ("greeting", "menu", "waiting", "ringing")  # how far a call without a human may come

@@ -74,7 +74,7 @@ def unseal(sealed: bytes, caller: str, keys: Iterable[str]) -> str | None:
 
 
 def forget(path: Path, at: int | None = None) -> int:
-    """Delete the numbers of all to whom nobody owes a call; returns how many.
+    """Delete the numbers of all to whom nobody owes a call, and who are not blocked; how many.
 
     :param at: as of when (microseconds UTC), by default now.
 
@@ -82,6 +82,7 @@ def forget(path: Path, at: int | None = None) -> int:
 
     :raises sqlite3.OperationalError: the database stays locked.
     """
+    at = now() if at is None else at
     with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
         connection.execute("PRAGMA secure_delete = ON")  # overwritten, not only let go of
         return connection.execute(
@@ -90,8 +91,9 @@ def forget(path: Path, at: int | None = None) -> int:
                     OR (closed_by IS NOT NULL AND reason <> 'answered' AND closed > ?))
                 AND caller NOT IN
                     (SELECT caller FROM calls WHERE ended IS NULL AND caller IS NOT NULL)
-                AND caller NOT IN (SELECT caller FROM callbacks WHERE ended IS NULL)""",
-            ((now() if at is None else at) - UNDO * MICRO,),
+                AND caller NOT IN (SELECT caller FROM callbacks WHERE ended IS NULL)
+                AND caller NOT IN (SELECT caller FROM blocks WHERE ended IS NULL AND until > ?)""",
+            (at - UNDO * MICRO, at),
         ).rowcount
 
 

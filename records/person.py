@@ -25,8 +25,8 @@ class NumberError(Exception):
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of ``calls``, ``ledger``, ``callbacks`` and ``messages`` of one number, and whether the
-    number itself is kept.
+    """Rows of ``calls``, ``ledger``, ``callbacks``, ``messages`` and ``blocks`` of one number, and
+    whether the number itself is kept.
     """
 
     number: str
@@ -36,6 +36,7 @@ class Known:
     messages: Sequence[Row]
     kept: bool
     zone: tzinfo
+    blocks: Sequence[Row] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For the person: times are local, waits and talks in seconds; no name of an agent."""
@@ -46,6 +47,7 @@ class Known:
             "owed_a_call": [_entry(row, self.zone) for row in self.entries],
             "call_backs": [_promise(row, self.zone) for row in self.promises],
             "messages": [_message(row, self.zone) for row in self.messages],
+            "blocked": [_block(row, self.zone) for row in self.blocks],
         }
 
     def lines(self) -> Iterator[str]:
@@ -63,6 +65,8 @@ class Known:
         for one in (_message(row, self.zone) for row in self.messages):
             state = "deleted" if one["deleted"] else "kept"
             yield f"  a message of {one['seconds']} s, left {one['left']}; {state}"
+        for one in (_block(row, self.zone) for row in self.blocks):
+            yield f"  blocked from {one['since']} until {one['taken_back'] or one['until']}"
 
 
 def parse(text: str) -> str:
@@ -94,7 +98,8 @@ def known(path: Path, number: str, secrets: Secrets, zone: tzinfo) -> Known:
         messages = _rows(
             connection, "SELECT * FROM messages WHERE caller IN ({}) ORDER BY left", callers
         )
-    return Known(number, calls, entries, promises, messages, bool(kept), zone)
+        blocks = _rows(connection, "SELECT * FROM blocks WHERE caller IN ({})", callers)
+    return Known(number, calls, entries, promises, messages, bool(kept), zone, blocks)
 
 
 def _rows(connection: sqlite3.Connection, sql: str, callers: Iterable[str]) -> list[Row]:
@@ -142,6 +147,15 @@ def _message(row: Row, zone: tzinfo) -> dict[str, Any]:
         "seconds": row["seconds"],
         "heard": _local(row["heard"], zone) if row["heard"] else None,
         "deleted": _local(row["removed"], zone) if row["removed"] else None,
+    }
+
+
+def _block(row: Row, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "since": _local(row["since"], zone),
+        "until": _local(row["until"], zone),
+        "reason": row["reason"],
+        "taken_back": _local(row["ended"], zone) if row["ended"] else None,
     }
 
 

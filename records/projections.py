@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import kinds
+from .blocked import fold_block
 from .changes import UNTIL, Change, Changes, Row, State, busy
 from .days import fold_day
 from .events import Event
@@ -24,6 +25,7 @@ KEYS = {
     "ledger": "caller",
     "callbacks": "caller",
     "messages": "call",
+    "blocks": "caller",
     "days": "date",
     "starts": "agent",
 }
@@ -48,6 +50,8 @@ def fold(state: State, event: Event) -> Changes:
         return fold_ledger(state, event)
     if event.kind in kinds.BACK_KINDS:
         return _back(state, event)
+    if event.kind in kinds.BLOCK_KINDS:
+        return fold_block(state, event)
     if event.kind in kinds.MESSAGE_KINDS:
         return _message(state, event)
     if event.kind in kinds.START_KINDS or event.kind == kinds.REMOVED:

@@ -41,9 +41,11 @@ TOKENS = """
     LEFT JOIN calls c ON c.call = j.call
     LEFT JOIN ledger l ON l.caller = json_extract(j.body, '$.caller')
     LEFT JOIN callbacks b ON b.caller = json_extract(j.body, '$.caller') AND b.ended IS NULL
+    LEFT JOIN blocks x ON j.kind GLOB 'caller.*' AND x.caller = json_extract(j.body, '$.caller')
     WHERE instr(j.body, '"caller":"') AND NOT instr(j.body, '"caller":""')
         AND b.caller IS NULL AND (l.caller IS NULL OR l.closed <= :today)
         AND CASE
+            WHEN x.caller IS NOT NULL THEN max(j.at, coalesce(x.ended, x.until)) <= :before
             WHEN c.call IS NULL THEN coalesce(l.closed, j.at) <= :before AND j.at <= :before
             WHEN c.ended IS NULL THEN 0
             ELSE max(c.ended, coalesce(c.answered, 0)) <= :before

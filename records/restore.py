@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from ..hotline import load
-from . import numbers, purge, schema, secrets
+from . import numbers, phones, purge, schema, secrets
 from .backup import DATABASE, FORMAT, HOTLINE, MANIFEST, SOUNDS, BackupError, Manifest, Progress
 from .backup import member as digest
 from .events import now
@@ -164,7 +164,7 @@ def _leave_out(copy: Path, keys: tuple[str, ...]) -> int:
         rows = connection.execute("SELECT caller, sealed FROM numbers").fetchall()
         lost = [(row[0],) for row in rows if numbers.unseal(row[1], row[0], keys) is None]
         connection.executemany("DELETE FROM numbers WHERE caller = ?", lost)
-    return len(lost)
+        return len(lost) + phones.drop_sealed_otherwise(connection, keys)
 
 
 def _aside(folder: Folder) -> Path:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 class Ring:
     """Ring an agent's phone; when it is picked up, its channel goes into the dialplan.
 
-    ``channel`` becomes the channel's unique id. ``status`` gets what Dial would call it:
-    ANSWER, NOANSWER, BUSY, CHANUNAVAIL; whoever cancels it wants no ring any more.
+    ``agent`` is the name of the phone (records/dialplan.py). ``channel`` becomes the channel's
+    unique id. ``status`` gets what Dial would call it: ANSWER, NOANSWER, BUSY, CHANUNAVAIL;
+    whoever cancels it wants no ring any more.
     """
 
     channel: str

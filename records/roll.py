@@ -14,13 +14,15 @@ from .schema import reader
 
 ROLL = """SELECT a.name, a.label, a.email, a.added, a.disabled,
         coalesce(p.state, 'away') AS state, coalesce(p.since, a.added) AS since,
-        coalesce(p.reachable, 0) AS reachable, coalesce(p.stage, 'idle') AS stage,
+        CASE WHEN o.agent IS NULL THEN coalesce(p.reachable, 0) ELSE 1 END AS reachable,
+        o.agent IS NOT NULL AS outside, coalesce(p.stage, 'idle') AS stage,
         p.until, coalesce(p.by, '') AS by, coalesce(p.capped_until, 0) AS capped_until,
         a.skills, s.invited, s.joined, s.charter, s.accepted, s.phone, s.echoed, s.heard,
         i.made, i.expires, i.given, i.failed,
         (SELECT group_concat(iif(tier, queue || ':' || tier, queue), ' ') FROM
             (SELECT queue, tier FROM members WHERE agent = a.name ORDER BY queue)) AS queues
     FROM agents a LEFT JOIN presence p ON p.agent = a.name
+    LEFT JOIN outside o ON o.agent = a.name
     LEFT JOIN starts s ON s.agent = a.name LEFT JOIN invitations i ON i.agent = a.name"""
 LAST = """SELECT c.number, o.answered, coalesce(o.ended, o.answered) AS ended
     FROM offers o JOIN calls c ON c.call = o.call
@@ -54,7 +56,7 @@ def as_row(row: sqlite3.Row, at: int) -> dict[str, Any]:
         "skills": row["skills"],
         "presence": "disabled" if row["disabled"] is not None else presence_of(row, at),
         "until": _clock(row["until"]),
-        "phone": "reachable" if row["reachable"] else "not registered",
+        "phone": phone_of(row),
         "does": row["stage"],
         "invitation": state_of(row, at),
     }
@@ -65,6 +67,13 @@ def presence_of(row: Row | sqlite3.Row, at: int) -> str:
     if row["state"] == "available" and row["capped_until"] > at:
         return "available (cap reached)"
     return "paused (missed calls)" if row["by"] == "missed" else str(row["state"])
+
+
+def phone_of(row: Row | sqlite3.Row) -> str:
+    """Whether an agent's phone can ring, in a word."""
+    if row["outside"]:
+        return "outside"
+    return "reachable" if row["reachable"] else "not registered"
 
 
 def _clock(at: int | None) -> str:

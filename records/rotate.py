@@ -7,6 +7,8 @@
    anew; the projections are computed again, in the same transaction. Attempts under the old and
    under the new token are one caller's again. Who is just being called back moves later: the
    channel of that call is named for them.
+   Whoever is blocked moves likewise when their number is kept; else the block ends.
+   Agents' own numbers (records/phones.py) are sealed anew.
 4. The old keys are destroyed, once nothing needs them. Of all others the tokens of before mean
    nobody any more.
 
@@ -14,11 +16,12 @@ Killed anywhere, it goes on where it stopped: ``previous`` says that something i
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from . import callbacks, kinds
-from .events import Event, now
+from . import callbacks, kinds, phones
+from .events import MICRO, Event, now
 from .numbers import keep, seal, unseal
 from .rebuild import Progress, recompute, silent
 from .redact import rename
@@ -68,6 +71,7 @@ def _of_before(connection: sqlite3.Connection, secrets: Secrets) -> list[tuple[s
 def _move(store: Store, secrets: Secrets) -> int:
     connection, names = store.connection, {}
     called = {row["caller"] for row in callbacks.under_way(connection)}
+    _move_phones(connection, secrets)
     for caller, sealed, at in _of_before(connection, secrets):
         if caller in called:
             continue
@@ -77,4 +81,27 @@ def _move(store: Store, secrets: Secrets) -> int:
             names[caller] = fresh = token(number, secrets.token_key)
             keep(connection, seal(number, fresh, secrets.number_key), at)
     rename(connection, names)
+    _end_blocks(store, secrets, names)
     return len(names)
+
+
+def _move_phones(connection: sqlite3.Connection, secrets: Secrets) -> None:
+    """Agents' own numbers are sealed anew; one that no key opens is deleted."""
+    for agent, sealed in phones.sealed_otherwise(connection, secrets.number_key):
+        number = unseal(sealed, phones.about(agent), secrets.number_keys)
+        connection.execute("DELETE FROM outside WHERE agent = ?", (agent,))
+        if number is not None:
+            phones.keep(connection, agent, number, secrets.number_key)
+
+
+def _end_blocks(store: Store, secrets: Secrets, moved: Mapping[str, str]) -> None:
+    """A block of before whose number is not kept means nobody any more: it says so, and ends."""
+    renewed = None if secrets.renewed is None else int(secrets.renewed.timestamp()) * MICRO
+    at, sql = now(), "SELECT caller, since FROM blocks WHERE ended IS NULL AND until > ?"
+    kept = {row[0] for row in store.connection.execute("SELECT caller FROM numbers")}
+    for caller, since in store.connection.execute(sql, (at,)).fetchall():
+        if renewed is None or since >= renewed or caller in kept or caller in moved:
+            continue
+        body = {"caller": caller, "reason": "rotated"}
+        key = f"{caller}:{kinds.UNBLOCKED}:{at}"
+        store.add(Event(id=key, at=at, kind=kinds.UNBLOCKED, body=body))

@@ -105,6 +105,15 @@ PROJECTIONS = {
             pause INTEGER NOT NULL,      -- seconds before the second try; then doubled
             ended INTEGER
         ) STRICT, WITHOUT ROWID""",
+    "blocks": """
+        CREATE TABLE blocks (
+            caller TEXT PRIMARY KEY,     -- token of the number
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL,
+            blocked_by TEXT NOT NULL,    -- account, agent or "admin"
+            reason TEXT NOT NULL,
+            ended INTEGER                -- when it was taken back
+        ) STRICT, WITHOUT ROWID""",
     "messages": """
         CREATE TABLE messages (
             call TEXT PRIMARY KEY,       -- in which it was left; the file is named for it
@@ -142,6 +151,7 @@ INDEXES = {
     "offers": ("CREATE INDEX offers_call ON offers (call)",),
     "presence": (),
     "ledger": ("CREATE INDEX ledger_open ON ledger (attempts DESC, first) WHERE closed IS NULL",),
+    "blocks": (),
     "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
     "starts": (),
@@ -324,6 +334,19 @@ def m012_invitations(db: Database) -> None:
     )
     db.execute("CREATE INDEX members_agent ON members (agent)")
     make_projections(db.conn)
+
+
+@migrations()
+def m013_blocked(db: Database) -> None:
+    """Callers who are blocked; and agents who are called on a phone of their own, outside."""
+    make_projections(db.conn)
+    db.execute(
+        """CREATE TABLE outside (
+            agent TEXT PRIMARY KEY REFERENCES agents (name) ON DELETE CASCADE,
+            sealed BLOB NOT NULL,        -- the number, encrypted (records/numbers.py)
+            at INTEGER NOT NULL          -- since when
+        ) STRICT, WITHOUT ROWID"""
+    )
 
 
 def names() -> list[str]:

@@ -12,8 +12,10 @@ from .kinds import GAVE_UP
 from .spread import Spread
 
 ANSWERED, ABANDONED, CLOSED, UNDER_WAY = "answered", "abandoned", "closed", "under-way"
-# Outcomes, known or not, that are neither answered nor abandoned nor out of hours, in order.
-OTHERS = tuple(name for name in kinds.OUTCOMES if name not in (ANSWERED, ABANDONED, CLOSED))
+LIMITED = "limited"
+UNCOUNTED = frozenset({CLOSED, LIMITED})  # nobody was to answer these
+# Outcomes of an open line, known or not, that are neither answered nor abandoned, in order.
+OTHERS = tuple(name for name in kinds.OUTCOMES if name not in (ANSWERED, ABANDONED, *UNCOUNTED))
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Tally:
     def add(self, fate: str, waited: int | None, n: int = 1) -> None:
         """:param waited: seconds; None while nothing is decided."""
         self.fates[fate] += n
-        if waited is not None and fate != CLOSED:
+        if waited is not None and fate not in UNCOUNTED:
             (self.answered if fate == ANSWERED else self.unanswered).add(waited, n)
 
     def merge(self, other: "Tally") -> None:
@@ -47,12 +49,14 @@ class Tally:
 class Totals:
     """The figures of some calls; durations are seconds, None where there is nothing to say.
 
-    ``arrived = closed + answered + abandoned + unanswered's values + under_way``. ``decided``
-    is all but ``closed`` and ``under_way``; of them ``in_time`` were answered soon enough.
+    ``arrived = closed + limited + answered + abandoned + unanswered's values + under_way``.
+    ``decided`` is all but ``closed``, ``limited`` and ``under_way``; of them ``in_time`` were
+    answered soon enough.
     """
 
     arrived: int
     closed: int
+    limited: int  # blocked, or over a limit of their number
     answered: int
     abandoned: int
     abandoned_in: dict[str, int]  # stage -> calls, every stage
@@ -80,7 +84,7 @@ def totals(tally: Tally, level: int) -> Totals:
     gave_up = {
         fate.partition(".")[2]: n for fate, n in fates.items() if fate.startswith("abandoned.")
     }
-    plain = {ANSWERED, CLOSED, UNDER_WAY}
+    plain = {ANSWERED, CLOSED, LIMITED, UNDER_WAY}
     others = {fate for fate in fates if fate not in plain and not fate.startswith("abandoned.")}
     known = [fate for fate in OTHERS if fate in others]
     waits = Spread()
@@ -90,6 +94,7 @@ def totals(tally: Tally, level: int) -> Totals:
     return Totals(
         arrived=fates.total(),
         closed=fates[CLOSED],
+        limited=fates[LIMITED],
         answered=fates[ANSWERED],
         abandoned=sum(gave_up.values()),
         abandoned_in=dict.fromkeys(GAVE_UP, 0) | gave_up,

@@ -17,7 +17,8 @@ TODAY = f"""SELECT count(*) AS arrived,
     FROM calls WHERE arrived >= ?"""
 SLOTS = """SELECT (arrived - :since) / :width AS slot,
     coalesce(sum(answered IS NOT NULL), 0) AS answered,
-    coalesce(sum(answered IS NULL AND ended IS NOT NULL AND outcome <> 'closed'), 0) AS unanswered
+    coalesce(sum(answered IS NULL AND ended IS NOT NULL
+        AND outcome NOT IN ('closed', 'limited')), 0) AS unanswered
     FROM calls WHERE arrived >= :since GROUP BY slot ORDER BY slot"""
 # Calls are found by their arrival, which has an index: at most so long before the answer.
 LONGEST_WAIT = 3 * 3600 * MICRO
@@ -70,15 +71,17 @@ def presence(connection: sqlite3.Connection) -> list[Row]:
 
     Who is disabled is left out.
     Columns: name, label, state, since, reachable, stage, stage_since, call, rest_until, until, by,
-    capped_until.
+    capped_until, and outside: 1 for who is called on a phone of their own, which is reachable.
     """
     return connection.execute(
         """SELECT a.name, a.label, coalesce(p.state, 'away') AS state,
-            coalesce(p.since, a.added) AS since, coalesce(p.reachable, 0) AS reachable,
+            coalesce(p.since, a.added) AS since,
+            CASE WHEN o.agent IS NULL THEN coalesce(p.reachable, 0) ELSE 1 END AS reachable,
             coalesce(p.stage, 'idle') AS stage, coalesce(p.stage_since, a.added) AS stage_since,
             p.call, coalesce(p.rest_until, 0) AS rest_until, p.until, coalesce(p.by, '') AS by,
-            coalesce(p.capped_until, 0) AS capped_until
+            coalesce(p.capped_until, 0) AS capped_until, o.agent IS NOT NULL AS outside
         FROM agents a LEFT JOIN presence p ON p.agent = a.name
+            LEFT JOIN outside o ON o.agent = a.name
         WHERE a.disabled IS NULL ORDER BY a.label"""
     ).fetchall()
 
@@ -86,7 +89,11 @@ def presence(connection: sqlite3.Connection) -> list[Row]:
 def there(connection: sqlite3.Connection) -> list[Row]:
     """Like :func:`presence`, without those who are away and do nothing: of thousands, most."""
     return connection.execute(
-        """SELECT a.name, a.label, p.* FROM presence p JOIN agents a ON a.name = p.agent
+        """SELECT a.name, a.label, p.state, p.since,
+            CASE WHEN o.agent IS NULL THEN p.reachable ELSE 1 END AS reachable, p.stage,
+            p.stage_since, p.call, p.rest_until, p.until, p.by, p.capped_until,
+            o.agent IS NOT NULL AS outside
+        FROM presence p JOIN agents a ON a.name = p.agent LEFT JOIN outside o ON o.agent = p.agent
         WHERE (p.state <> 'away' OR p.stage <> 'idle') AND a.disabled IS NULL ORDER BY a.label"""
     ).fetchall()
 

@@ -47,12 +47,12 @@ class Call:
 
     @property
     def has_queue(self) -> bool:
-        return self.way not in ("greeting", "menu", "closed")
+        return self.way not in ("greeting", "menu", "closed", "limited")
 
     @property
     def waited(self) -> int | None:
         """Seconds, rounded up, of those who met an open line and are done with waiting."""
-        if self.way in ("closed", "open"):
+        if self.way in ("closed", "limited", "open"):
             return None
         return -(-(self.waits if self.has_queue else 6 * MICRO) // MICRO)
 
@@ -64,7 +64,7 @@ class Call:
         steps: list[tuple[str, int, dict[str, str]]] = []
         steps.append((kinds.ARRIVED, 0, {"trunk": "t", "did": "1"}))
         steps.append((kinds.KNOWN, 0, {"caller": self.caller} if self.caller else {}))
-        if self.way not in ("greeting", "closed"):
+        if self.way not in ("greeting", "closed", "limited"):
             steps.append((kinds.ASKED, MICRO, {}))
         if self.key and self.has_queue:
             steps.append((kinds.CHOSE, 4 * MICRO, {"key": self.key, "queue": self.queue}))
@@ -139,10 +139,11 @@ def model(calls: Sequence[Call], level: int = 30) -> dict[str, object]:
     talks = [seconds(call.talks) for call in calls if call.way == "talk"]
     ways = Counter(call.way for call in calls)
     in_time = sum(c.way == "talk" and c.waits <= level * MICRO for c in calls)
-    others = ("refused-empty", "overflow", "callback-promised", "interrupted")
+    others = ("refused-empty", "overflow", "full", "callback-promised", "interrupted")
     return {
         "arrived": len(calls),
         "closed": ways["closed"],
+        "limited": ways["limited"],
         "answered": ways["talk"],
         "abandoned": sum(ways[way] for way in kinds.GAVE_UP),
         "abandoned_in": {way: ways[way] for way in kinds.GAVE_UP},
@@ -162,6 +163,6 @@ def model(calls: Sequence[Call], level: int = 30) -> dict[str, object]:
 
 def unreached(calls: Sequence[Call], every: Sequence[Call]) -> tuple[int, int]:
     """Callers of ``calls`` whom nobody of ``every`` has talked to, and withheld calls."""
-    missed = [c for c in calls if c.way not in ("talk", "closed", "open")]
+    missed = [c for c in calls if c.way not in ("talk", "closed", "limited", "open")]
     talked = {c.caller for c in every if c.way == "talk"}
     return len({c.caller for c in missed if c.caller} - talked), sum(not c.caller for c in missed)

@@ -29,10 +29,11 @@ class RawCall:
     patience: float = 1.0  # seconds for the final answer
     status: int = 0
     sdp: bytes = SDP
+    host: str = "127.0.0.1"  # our own address
 
     def __enter__(self) -> "RawCall":
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((self.host, 0))
         self._socket.settimeout(self.patience)
         self._port = self._socket.getsockname()[1]
         self._id = f"raw-{self._port}-{next(_numbers)}"
@@ -67,7 +68,7 @@ class RawCall:
         return answer
 
     def _request(self, method: str, more: bytes = b"", body: bytes = b"") -> None:
-        here = f"127.0.0.1:{self._port}".encode()
+        here = f"{self.host}:{self._port}".encode()
         identity = b"<sip:%s@%s>" % (self.user.encode(), here)
         target = b"sip:%s@127.0.0.1:%d" % (self.number, self.server)
         headers = {"From": identity, "To": b"<%s>" % target, "Contact": identity} | self.headers

@@ -184,6 +184,7 @@ class Phones:
     talk: int | None = None
     reject: str = ""
     forward: str = HERE
+    press: tuple[int, str] | None = None  # milliseconds after the answer, and a key
     port: int = field(default_factory=free_port)
     process: Process | None = None
 
@@ -242,6 +243,23 @@ class Phones:
         text += '<label id="1"/>\n' + reply("200 OK") + '<label id="2"/>\n'
         return text + f'<Reference variables="1,2"/>\n{END}'
 
+    def _press(self) -> str:
+        """A key, by INFO, unless the other side has hung up before."""
+        if self.press is None:
+            return ""
+        after, key = self.press
+        text = f'<recv request="BYE" timeout="{after}" ontimeout="6"/>\n' + reply("200 OK")
+        text += '<nop next="2"/>\n<label id="6"/>\n'
+        body = f"Signal={key}\nDuration=160\n"
+        kind = f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\n{body}"
+        text += message(
+            "INFO [next_url] SIP/2.0\nVia: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]\n"
+            f"From: [$2]{TAG}\nTo: [$1]\nCall-ID: [call_id]\nCSeq: 80 INFO\n"
+            f"Max-Forwards: 70\n{kind}",
+            retransmit=True,
+        )
+        return text + '<recv response="200"/>\n'
+
     def _answer(self) -> str:
         cancelled = (
             '<label id="3"/>\n' + reply("200 OK") + reply487() + '<recv request="ACK" next="2"/>\n'
@@ -250,6 +268,7 @@ class Phones:
             return '<recv request="CANCEL"/>\n' + cancelled
         text = f'<recv request="CANCEL" timeout="{self.answer}" ontimeout="4"/>\n' + cancelled
         text += '<label id="4"/>\n' + reply("200 OK", WITH_SDP, TAG) + '<recv request="ACK"/>\n'
+        text += self._press()
         if self.talk is None:
             return text + '<recv request="BYE"/>\n' + reply("200 OK") + '<nop next="2"/>\n'
         text += f'<recv request="BYE" timeout="{self.talk}" ontimeout="5"/>\n' + reply("200 OK")

@@ -59,7 +59,7 @@ class Spy:
     async def music(self, on: bool) -> None:
         self.done.append(("music", str(on)))
 
-    async def ring(self, agents: Sequence[str], seconds: int) -> str:
+    async def ring(self, phones: Sequence[str], seconds: int) -> str:
         raise ChannelError("nobody rings here")
 
     async def record(self, path: Path, longest: int, silence: int) -> None:

@@ -102,7 +102,7 @@ def test_no_context_has_a_pattern_and_agents_reach_feature_codes_only(files: Fil
     codes = {value.split(",")[0] for value in contexts[dialplan.AGENTS].all("exten")}
     sentences = {f"*15{number}" for number in prompt_numbers().values()}
     free = {"*1410", "*1420", "*1440", "*1460"}
-    assert codes == {"*10", "*11", "*12", "*13", "*14", "*16", *free, *sentences}
+    assert codes == {"*10", "*11", "*12", "*13", "*14", "*16", "*17", *free, *sentences}
     assert all(re.fullmatch(r"\*15\d\d", code) for code in sentences)
 
 

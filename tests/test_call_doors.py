@@ -86,6 +86,17 @@ def test_a_trunk_reaches_nothing_but_its_numbers(line: LiveLine) -> None:
         assert call.status == 200
 
 
+@pytest.mark.parametrize("name", ["trunk-street", "0145000000", "decroche"])
+def test_a_stranger_does_not_call_in_whatever_name(line: LiveLine, name: str) -> None:
+    """Another address than the provider's: the name of its endpoint is no secret."""
+    before = len(line.arrivals())
+    for number in (DID, *INNER):
+        call = RawCall(line.ports["sip"], number.encode(), user=name, host="127.0.0.2")
+        with call:
+            assert call.status == 401, number
+    assert len(line.arrivals()) == before
+
+
 @pytest.mark.parametrize("password", ["", "wrong", "decroche"])
 def test_a_wrong_password_opens_nothing(line: LiveLine, password: str) -> None:
     with RawCall(line.ports["sip"], b"*11", user="ana", password=password) as call:

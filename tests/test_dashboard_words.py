@@ -37,8 +37,9 @@ COMPOSED = {
     "figures.head.": 5,
     "figures.none.": 2,
     "figures.gave_up.": 4,
-    "figures.outcome.": 5,
+    "figures.outcome.": 6,
     "welcome.code.": 3,
+    "blocked.problem.": 4,
 }  # keys that are put together while painting
 LINE = """[line]
 name = "Entraide"

@@ -36,6 +36,8 @@ TABLES: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("## `[queues.NAME]`", hotline.Queue),
     ("## `[agents]`", hotline.Agents),
     ("## `[callbacks]`", hotline.Callbacks),
+    ("## `[limits]`", hotline.Limits),
+    ("## `[outside]`", hotline.Outside),
     ("## `[voicemail]`", hotline.Voicemail),
     ("## `[mail]`", hotline.Mail),
 )
@@ -143,7 +145,8 @@ def test_what_is_commented_out_in_the_example_is_the_default() -> None:
     parts = re.split(r"(?m)^(?=#? ?\[)", text)
     for at, part in enumerate(parts):
         if re.match(r"#? ?\[(line|network|menu|queues)", part):
-            keys = r"(?m)^# (\[network\]|(?!(overflow|external_address|page_url) = )[a-z_]+ = )"
+            absent = "overflow|max_waiting|external_address|page_url"
+            keys = rf"(?m)^# (\[network\]|(?!({absent}) = )[a-z_]+ = )"
             parts[at] = re.sub(keys, r"\1", part)
     assert "".join(parts) != text
     assert hotline.parse("".join(parts)) == hotline.parse(text)
@@ -243,15 +246,18 @@ def test_every_name_of_the_dialplan_is_documented() -> None:
     text = page("dialplan.md")
     names = {dialplan.OK, dialplan.QUEUE, dialplan.STOP}
     names |= {dialplan.CALLERS, dialplan.TALK, dialplan.AGENTS}
+    names |= {dialplan.OUTSIDE, dialplan.HELD, dialplan.ASK, dialplan.RING}
     assert names <= set(re.findall(r"`([^`\n]+)`", text))
-    assert f"`{dialplan.TRUNK}NAME`" in text
+    assert f"`{dialplan.TRUNK}NAME`" in text and f"`{dialplan.LEG}NAME`" in text
 
 
 def test_every_feature_code_is_documented() -> None:
-    table = section(page("dialplan.md"), "## Feature codes")
+    table = text = section(page("dialplan.md"), "## Feature codes")
     for code, state in dialplan.FEATURES.items():
         assert f"| `{code}` | {state} | `agent.{state}` |" in table
         assert f"| `{code}` |" in page("agent.md")
+    for code in (dialplan.MESSAGES, dialplan.BLOCK):
+        assert f"`{code}`" in text and f"`{code}`" in page("agent.md")
 
 
 def test_every_code_for_some_minutes_is_documented() -> None:

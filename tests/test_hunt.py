@@ -6,6 +6,7 @@ import pytest
 
 from decroche.agi.hunt import Hunt
 from decroche.agi.staff import MISSED_REST
+from decroche.agi.switchboard import Caller
 from decroche.hotline import Agents, Queue
 from decroche.records.abilities import Ability, Place
 from decroche.records.events import MICRO
@@ -139,6 +140,17 @@ async def test_it_rests_who_talked_when_the_caller_hangs_up(clock: Clock) -> Non
     hunt.device("a", "INUSE")
     hunt.leave("1")
     assert rests == ["a"]
+
+
+async def test_it_counts_who_waits_in_a_queue_on_the_line(clock: Clock) -> None:
+    hunt = make(clock, "a")
+    hunt.join("rings", "q", 0)
+    for call in ("2", "3"):
+        hunt.join(call, "q", 1)
+    hunt.wait_for(Caller("promised", "q", 0, back=True))
+    assert (hunt.waiting_for("q"), hunt.waiting_for("other")) == (2, 0)
+    hunt.leave("2")
+    assert hunt.waiting_for("q") == 1
 
 
 async def test_it_keeps_the_place_of_who_waits_already(clock: Clock) -> None:
