@@ -139,7 +139,9 @@ def test_what_is_commented_out_in_the_example_is_the_default() -> None:
     parts = re.split(r"(?m)^(?=#? ?\[)", text)
     for at, part in enumerate(parts):
         if re.match(r"#? ?\[(line|network|menu|queues)", part):
-            parts[at] = re.sub(r"(?m)^# (\[network\]|(?!overflow = )[a-z_]+ = )", r"\1", part)
+            parts[at] = re.sub(
+                r"(?m)^# (\[network\]|(?!overflow = |hours = )[a-z_]+ = )", r"\1", part
+            )
     assert "".join(parts) != text
     assert hotline.parse("".join(parts)) == hotline.parse(text)
 
