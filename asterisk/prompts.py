@@ -34,6 +34,8 @@ FALLBACK = {
     "wait": "queue-thankyou",
     "still": "queue-thankyou",
     "closed": "vm-goodbye",
+    "queue-closed": "vm-goodbye",
+    "short": "vm-nobodyavail",
     "nobody": "vm-nobodyavail",
     "too-long": "vm-nobodyavail",
     "available": "agent-loginok",
@@ -42,12 +44,16 @@ FALLBACK = {
     "failed": "an-error-has-occured",
     "callback-offer": "beep",
     "callback-closed": "vm-goodbye",
+    "callback-later": "beep",
+    "callback-short": "beep",
     "callback-promised": "vm-goodbye",
     "callback-failed": "an-error-has-occured",
     "callback-agent": "beep",
     "callback-unanswered": "vm-nobodyavail",
     "voicemail-closed": "vm-intro",
     "voicemail-nobody": "vm-intro",
+    "voicemail-later": "vm-intro",
+    "voicemail-short": "beep",
     "voicemail-noted": "vm-goodbye",
     "voicemail-none": "vm-nomore",
     "voicemail-next": "beep",
@@ -75,7 +81,7 @@ def prepare(
         if name not in drafts and _exists(folder, name):
             continue  # recorded by somebody
         if drafts.get(name) != mark or not _exists(folder, name):
-            if _draft(release, folder, name, text, language):
+            if draft(release, folder, name, text, language):
                 drafts[name] = mark
             else:
                 drafts[name] = _fall_back(release, folder, name, language)
@@ -116,7 +122,7 @@ def _exists(folder: Path, name: str, kinds: Iterable[str] = ANY) -> bool:
     return any((folder / f"{name}.{kind}").is_file() for kind in kinds)
 
 
-def _draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
+def draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
     """Speak one sentence; False when no engine can."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         spoken = Path(scratch) / "spoken.wav"

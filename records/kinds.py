@@ -25,6 +25,11 @@ REMOVED = "agent.removed"
 REACHABLE = "agent.reachable"
 UNREACHABLE = "agent.unreachable"
 
+LINE_CLOSED = "line.closed"  # by hand: queue, until, text, sound, clears
+LINE_SHORT = "line.short"  # of staff: queue, until, text, sound
+LINE_OPENED = "line.opened"  # queue, until
+LINE_AUTO = "line.auto"  # queue: as the hours say again
+
 PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
 
@@ -61,6 +66,7 @@ KINDS = frozenset(
 CALL_KINDS = frozenset(kind for kind in KINDS if kind.startswith(("call.", "offer.")))
 PEOPLE_KINDS = frozenset({ADDED, CHANGED, REMOVED})
 PRESENCE = {AVAILABLE: "available", PAUSED: "paused", AWAY: "away"}
+SWITCH = {LINE_CLOSED: "closed", LINE_SHORT: "short", LINE_OPENED: "open", LINE_AUTO: "auto"}
 OUTCOMES = (
     "answered",
     "abandoned",

@@ -15,6 +15,7 @@ from .days import fold_day
 from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
 from .promised import fold_callback
+from .switched import fold_thrown
 
 KEYS = {
     "calls": "call",
@@ -24,6 +25,7 @@ KEYS = {
     "callbacks": "caller",
     "messages": "call",
     "days": "date",
+    "switches": "place",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
@@ -50,6 +52,8 @@ def fold(state: State, event: Event) -> Changes:
         return _message(state, event)
     if event.kind == kinds.DAY_COUNTED:
         return fold_day(state, event)
+    if event.kind in kinds.SWITCH:
+        return fold_thrown(state, event)
     return []
 
 
