@@ -1,7 +1,8 @@
 """What a flow knows of the line it serves."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 from ..hotline import Hotline, prompt_texts
 from ..records.events import Event
 from ..records.folder import Folder
+from ..records.opening import Opening, Switch, Switches, as_instant
 from ..records.outside import may_dial
+from ..records.switched import SAID
 from ..records.tokens import number_of, token
 
 AGAIN = 30.0  # seconds
@@ -49,8 +52,11 @@ class Line:
     knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    switches: Switches = field(default_factory=dict)
     keep: Callable[[str, str], None] = lambda number, caller: None
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
+    _opening: Opening | None = None
+    _turned: asyncio.Future[None] | None = None
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -59,7 +65,7 @@ class Line:
         """Whether there is such a sentence to say."""
         if self._said_by is not self.hotline:
             self._said_by, self._texts = self.hotline, prompt_texts(self.hotline)
-        return prompt in self._texts
+        return prompt in self._texts or prompt.startswith(SAID)
 
     def seconds(self, prompt: str) -> int:
         """How long a sentence lasts at most, from the size of its sound files (looked up anew
@@ -72,12 +78,11 @@ class Line:
         return found[0]
 
     def _measure(self, prompt: str) -> int:
-        found = [
-            path.stat().st_size // BYTES[path.suffix]
-            for path in self.prompts.glob(f"{prompt}.*")
-            if path.suffix in BYTES
-        ]
+        found = [path.stat().st_size // BYTES[path.suffix] for path in self._sounds(prompt)]
         return max(found, default=0) + 1
+
+    def _sounds(self, prompt: str) -> Iterator[Path]:
+        return (path for path in self.prompts.glob(f"{prompt}.*") if path.suffix in BYTES)
 
     def caller_of(self, header: str) -> Who:
         """Who calls, from a From header."""
@@ -94,5 +99,34 @@ class Line:
         return (self.hotline.callbacks.menu or "") if self.hotline.callbacks else ""
 
     @property
-    def open(self) -> bool:
-        return self.hotline.is_open(self.clock())
+    def at(self) -> int:
+        """The present instant, microseconds UTC."""
+        return as_instant(self.clock())
+
+    @property
+    def opening(self) -> Opening:
+        """The hours and the switches in force now."""
+        known = self._opening
+        if known and known.hotline is self.hotline and known.switches is self.switches:
+            return known
+        self._opening = Opening(self.hotline, self.switches)
+        return self._opening
+
+    def turn(self, switches: Switches) -> None:
+        """Somebody has thrown a switch; who waits looks at once."""
+        self.switches = switches
+        if self._turned is not None and not self._turned.done():
+            self._turned.set_result(None)
+
+    @property
+    def turned(self) -> asyncio.Future[None]:
+        """Done when a switch is thrown; shared by all who wait."""
+        if self._turned is None or self._turned.done():
+            self._turned = asyncio.get_running_loop().create_future()
+        return self._turned
+
+    def said(self, switch: Switch | None) -> str:
+        """What somebody has said into the switch, as a sentence; empty without a sound."""
+        if switch is None or not switch.sound or not any(self._sounds(switch.sound)):
+            return ""
+        return switch.sound

@@ -16,6 +16,7 @@ from types import FrameType
 
 from asterisk.agi import AGI, AGIException, AGIHangup, AGIInvalidCommand, AGIUsageError
 
+from ..records import switch
 from ..records.applied import Applied
 from ..records.events import Event
 from ..records.folder import Folder
@@ -99,7 +100,7 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
 
     key = load(folder.secrets).token_key
     made = (Applied(folder)(), folder.prompts, key, names.__contains__, append)
-    line = Line(*made, folder=folder)
+    line = Line(*made, folder=folder, switches=switch.read_from(folder.database))
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:

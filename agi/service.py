@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import structlog
 
 from ..hotline import Hotline
-from ..records import kinds, messages, people, views
+from ..records import kinds, messages, people, switch, switched, views
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
 from ..records.journal import Journal
@@ -29,6 +29,7 @@ from .wait import Wait
 log = structlog.get_logger(__name__)
 
 FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds.LEDGER_KINDS
+FOLLOWED |= kinds.SWITCH.keys()
 FOLLOWED |= {kinds.ROTATED, kinds.FORGOT}  # a promise has another name, or is gone
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
@@ -55,6 +56,7 @@ class Flows:
         self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
         self.notes = Notes(journal.submit)
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
+        self.turned = asyncio.Event()  # set when what Asterisk holds of the switch may differ
         self.hunt = Hunt(hotline().queues)
         self.hunt.rested = self._rested
         prompts = folder.prompts.absolute()
@@ -71,6 +73,7 @@ class Flows:
         reader = self._journal.open_reader()
         try:
             after = last_seq(reader)
+            self._line.turn(switch.read(reader))
         finally:
             reader.close()
         self._staff()
@@ -155,6 +158,9 @@ class Flows:
                 if event.kind in kinds.PRESENCE:
                     self.hunt.declare(event.actor, event.kind == kinds.AVAILABLE, event.at)
                     self.changed.set()
+                elif event.kind in kinds.SWITCH:
+                    self._line.turn(switched.after(self._line.switches, event))
+                    self._turned()
                 elif event.kind not in kinds.PEOPLE_KINDS:
                     self._dialler.news.set()
             if any(event.kind in kinds.PEOPLE_KINDS for event in batch):
@@ -165,6 +171,7 @@ class Flows:
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
+            self._line.opening.look(self._line.at)
 
     def _take_model(self) -> None:
         """The flows and the hunt change to another hotline in the same instant."""
@@ -172,8 +179,17 @@ class Flows:
         if model is not self._line.hotline:
             self._line.hotline = model
             self.hunt.configure(model.queues)
-            self._dialler.news.set()
+            self._turned()
             self.changed.set()
+
+    def _turned(self) -> None:
+        """The hours or a switch are others."""
+        self._dialler.news.set()
+        self.turned.set()
+
+    def held(self) -> dict[str, str]:
+        """What Asterisk is to know of the switches, for when it is alone: queue -> words."""
+        return switched.held(self._line.opening, self._line.at)
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""
