@@ -4,18 +4,19 @@ Rendering is pure. Every value that enters a template passes :func:`~.conf.safe`
 :func:`verify` parses the texts back and compares them with the model.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..hotline import DAYS, PERIOD, Hotline
+from ..hotline import Hotline
 from ..records import dialplan, kinds
 from ..records.folder import Folder
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
+from .hours import openings, this_year, year_mark
 
 TEMPLATES = Path(__file__).with_name("templates")
 FREEZE = 3  # seconds until a service that does not react loses the call to the queue
@@ -47,6 +48,7 @@ class Plan:
     secrets: Secrets
     folder: Folder
     modules: Sequence[str]
+    year: int = field(default_factory=this_year)  # the first of those whose days are written out
 
 
 def render(plan: Plan) -> Files:
@@ -86,8 +88,9 @@ def _values(plan: Plan) -> dict[str, object]:
         "network": hotline.network,
         "trunks": hotline.trunks,
         "queues": hotline.queues,
-        "hours": hotline.hours,
-        "weekly": list(_weekly(hotline)),
+        "openings": openings(hotline, plan.year),
+        "year_mark": year_mark(plan.year),
+        "switches": dialplan.SWITCHES,
         "agents": plan.agents,
         "secrets": plan.secrets,
         "trunk_passwords": plan.secrets.trunks,
@@ -98,7 +101,6 @@ def _values(plan: Plan) -> dict[str, object]:
         "callerid": CALLERID,
         "freeze": FREEZE,
         "strategies": STRATEGIES,
-        "default_queue": hotline.menu.default,
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES,
         "messages_code": dialplan.MESSAGES,
@@ -111,16 +113,6 @@ def _values(plan: Plan) -> dict[str, object]:
         "sealed": dialplan.SEALED,
         "dismissed": kinds.DISMISSED,
     }
-
-
-def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
-    """(day, period) as GotoIfTime() wants them; its end minute is included."""
-    for day in DAYS if hotline.hours else ():
-        for text in getattr(hotline.hours, day):
-            found = PERIOD.fullmatch(text)
-            assert found is not None  # hotline.parse() has checked it
-            end = (int(found[3] or 24) * 60 + int(found[4] or 0)) - 1
-            yield day[:3], f"{found[1]}:{found[2]}-{end // 60:02}:{end % 60:02}"
 
 
 def verify(plan: Plan, files: Files) -> None:
