@@ -19,6 +19,7 @@ from decroche.commands import (
     backup,
     callback,
     drill,
+    hours,
     journal,
     kb,
     line,
@@ -32,7 +33,7 @@ from decroche.commands import (
 TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
-    "FiguresError PrivacyError NumberError BackupError DrillError".split()
+    "SwitchError FiguresError PrivacyError NumberError BackupError DrillError".split()
 )
 
 
@@ -89,6 +90,7 @@ COMMANDS: tuple[click.Command, ...] = (
     serve.up,
     serve.serve,
     pbx.pbx,
+    hours.hours,
     agent.agent,
     agent.account_code,
     journal.journal,
