@@ -6,11 +6,13 @@ PAUSE in stream.py bounds how often. Instants are microseconds UTC.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic_ns
 
 from ..hotline import Hotline
-from ..records import callbacks, kinds, ledger, views
-from ..records.events import MICRO, Event, instant, now
+from ..records import callbacks, kinds, ledger, switch, views
+from ..records.events import MICRO, Event, now
+from ..records.opening import Opening
 from ..records.store import last_seq, read
 from . import queries
 from .clock import midnight
@@ -40,10 +42,12 @@ class Board:
         self._day = False
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
+        self._turned = True  # a switch may have been thrown
+        self._opening = Opening(hotline())
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
         at = now()
-        self.state = State(hotline=hotline(), now=at, day=self._read_day(at))
+        self.state = State(hotline(), at, self._read_day(at), self.opening())
 
     def note(self, events: Sequence[Event]) -> None:
         """Remember what these events touched; what was noted before is passed over."""
@@ -62,6 +66,8 @@ class Board:
                 self.lost = None
             elif event.kind in kinds.PEOPLE_KINDS:
                 self._all = True
+            elif event.kind in kinds.SWITCH:
+                self._turned = True
             else:
                 self._people = True
 
@@ -91,15 +97,27 @@ class Board:
         self.state.lost = self.lost
         self.state.trouble = self._trouble()
 
+    def opening(self) -> Opening:
+        """The hours and the switches in force; as they were, if the database cannot be read."""
+        hotline, switches = self.hotline(), self._opening.switches
+        if self._turned:
+            with suppress(sqlite3.Error):
+                switches = switch.read(self._connection)
+                self._turned = False
+        if hotline is not self._opening.hotline or switches != self._opening.switches:
+            self._opening = Opening(hotline, switches)
+        return self._opening
+
     def due(self, at: int) -> bool:
         """Whether time alone has changed something: a rest or a day has ended, an hour struck."""
         rests = (a.rest_until for a in self.state.agents.values() if a.group == "resting")
-        line, before = self.state.hotline, self.state.now
+        opening, before = self.state.opening, self.state.now
         return (
             any(until <= at for until in rests)
             or self._trouble() != self.state.trouble
             or self.day_is_due(at)
-            or line.is_open(instant(before)) != line.is_open(instant(at))
+            or opening.state(before) != opening.state(at)
+            or opening.in_force(before) != opening.in_force(at)
         )
 
     def day_is_due(self, at: int) -> bool:
@@ -110,7 +128,7 @@ class Board:
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
         people = [agent_of(row, at) for row in views.presence(connection)]
         members = queries.members(connection)
-        self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
+        self.state = State(self.hotline(), at, self._read_day(at), self.opening())
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
@@ -120,7 +138,7 @@ class Board:
 
     def _read_touched(self, at: int) -> None:
         state = self.state
-        state.hotline = self.hotline()
+        state.hotline, state.opening = self.hotline(), self.opening()
         for key in sorted(self._calls):
             row = views.call(self._connection, key)
             call = call_of(row) if row else None

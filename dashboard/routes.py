@@ -5,7 +5,16 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import board_page, figures_page, ledger_page, promises, sheets_page, signin, voicemail
+from . import (
+    board_page,
+    figures_page,
+    ledger_page,
+    promises,
+    sheets_page,
+    signin,
+    switching,
+    voicemail,
+)
 from .accounts import AGENT, COORDINATOR
 from .keys import ROLES
 
@@ -19,6 +28,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("GET", "/", board_page.board, MEMBERS),
     ("GET", "/stream", board_page.follow, MEMBERS),
+    ("POST", "/switch", switching.throw, frozenset({COORDINATOR})),
     ("GET", "/ledger", ledger_page.show, MEMBERS),
     (
         "POST",
