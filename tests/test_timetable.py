@@ -20,7 +20,7 @@ from decroche.records.folder import Folder
 from decroche.records.opening import Opening, as_instant
 from decroche.records.schema import prepare
 
-from .test_opening import openings as any_opening
+from .test_opening_any import openings as any_opening
 
 EXAMPLE = Path(__file__).parent.parent / "configs" / "hotline.toml"
 
