@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..records import dialplan, kinds
 from ..records.events import now
-from ..records.opening import CLOSED, SHORT
+from ..records.opening import CLOSED, SHORT, Opening
 from .channel import Channel
 from .line import Line, Who
 
@@ -41,8 +41,8 @@ async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn:
     who = await identify(channel, line)
     if not opening.is_open(at):
         default = line.hotline.menu.default
-        switch = opening.switch(at) or opening.switch(at, default)
-        first = line.said(switch) or "closed"
+        first = why_closed(line, opening, at, "") or why_closed(line, opening, at, default)
+        first = first or "closed"
         return await closed(channel, line, who, default, endings, arrived, first)
     await channel.answer()
     key = await greet(channel, line)
@@ -51,9 +51,9 @@ async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn:
         queue = opening.open_queue(at, queue)  # who presses nothing reaches a human
     if key and key == line.back_key and await promise(channel, line, who, queue, arrived):
         return
-    state, switch = opening.state(at, queue), opening.switch(at, queue)
+    state = opening.state(at, queue)
     if state == CLOSED:
-        first = line.said(switch) or "queue-closed"
+        first = why_closed(line, opening, at, queue) or "queue-closed"
         return await closed(channel, line, who, queue, endings, arrived, first)
     channel.remember(**{dialplan.QUEUE: queue})
     if state == SHORT and await short(channel, line, who, queue, endings, arrived):
@@ -66,6 +66,12 @@ async def identify(channel: Channel, line: Line) -> Who:
     who = line.caller_of(await channel.from_header())
     await channel.note(kinds.KNOWN, *([who.token] if who.token else []))
     return who
+
+
+def why_closed(line: Line, opening: Opening, at: int, queue: str) -> str:
+    """The sentence of the switch that closes a queue (or the line); empty when none does."""
+    switch = opening.switch(at, queue)
+    return line.said(switch) if switch is not None and switch.state == CLOSED else ""
 
 
 async def closed(

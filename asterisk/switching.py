@@ -46,7 +46,11 @@ def _told(opening: Opening, hotline: Hotline, queue: str, spoken: str | None) ->
     if thrown is None:
         yield f"{what} goes by its hours: it {SAYS[opening.state(at, queue)]}"
         return
-    yield f"{what} {SAYS[thrown.state]} until {local(opening, thrown.until)}, then by its hours"
+    until = local(opening, thrown.until)
+    if thrown.state == SHORT:
+        yield f"{what} {SAYS[SHORT]} until {until}, while its hours have it open"
+    else:
+        yield f"{what} {SAYS[thrown.state]} until {until}, then by its hours"
     if spoken is None:
         yield "nothing here can speak that text: callers hear the usual sentence"
     elif spoken and thrown.state != OPEN:

@@ -167,6 +167,8 @@ def hours_close(context: click.Context, until: str, text: str, clears: bool, que
 def hours_short(context: click.Context, until: str, text: str, queue: str) -> None:
     """Say that the line is short of staff: callers may leave their number before they wait.
 
+    It opens nothing: it holds while the hours have the line open. It ends by itself.
+
     Example: decroche hours short --until 18:00
     """
     _throw(context, "short", queue, until, text)

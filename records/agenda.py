@@ -27,12 +27,14 @@ def now_in_force(opening: Opening, at: int) -> list[dict[str, Any]]:
 
 
 def _now(opening: Opening, at: int, queue: str) -> dict[str, Any]:
-    switch = opening.switch(at, queue)
+    switch, state = opening.switch(at, queue), opening.state(at, queue)
+    if switch is not None and state != switch.state:
+        switch = None  # short of staff, but closed by its hours
     change = opening.next_change(at, queue)
     day = opening.day(instant(at).astimezone(opening.hotline.zone).date(), queue)
     return {
         "what": queue or "line",
-        "state": opening.state(at, queue),
+        "state": state,
         "until": local(opening, change) if change else f"no change within {AHEAD} days",
         "why": f"switch, by {switch.actor}" if switch else why(day),
         "said": switch.text if switch else "",

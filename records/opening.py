@@ -3,6 +3,7 @@
 Who says so, the first that has a word:
 
 1. the switch (records/switch.py): of a queue's own and the line's, the newest that is in force;
+   one that says "short of staff" opens nothing, but holds while the hours have it open;
 2. a day of ``open``; 3. a day of ``closed``: of the queue's own hours, then of the line's;
 4. a public holiday; 5. the week: of the queue's own hours, else the line's; without any, open.
 
@@ -156,11 +157,13 @@ class Opening:
 
     def _of(self, queue: str, at: int) -> str:
         switch = self.switch(at, queue)
-        if switch is not None:
+        if switch is not None and switch.state != SHORT:
             return switch.state
         local = self._local(at)
         day = self._day(local.date(), self._tables(queue))
-        return OPEN if within(local, day.periods) else CLOSED
+        if not within(local, day.periods):
+            return CLOSED
+        return SHORT if switch is not None else OPEN
 
     @cached_property
     def _differing(self) -> list[str]:

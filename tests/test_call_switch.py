@@ -277,6 +277,21 @@ def test_the_command_closes_a_line_whose_services_are_down(line: LiveLine) -> No
     assert set(held.holds(line.pbx).values()) == {""}
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_short_of_staff_opens_nothing(line: LiveLine, alone: bool) -> None:
+    line.write(LINE + "[hours]\n" + week([]))
+    line.apply()
+    throw(line, SHORT)
+    until(lambda: told_asterisk(line), 2, "Asterisk to know the switch")
+    if alone:
+        line.stop_services("flows")
+    try:
+        assert outcome(line, user="anonymous")["outcome"] == "closed"
+    finally:
+        line.write(LINE + CALLBACKS)
+        line.apply()
+
+
 def week(periods: Sequence[str]) -> str:
     return "".join(f"{day} = {list(periods)}\n" for day in DAYS).replace("'", '"')
 

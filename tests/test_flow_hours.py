@@ -202,6 +202,11 @@ async def test_short_of_staff_one_whose_number_is_withheld_leaves_a_message(tmp_
     assert met.queue == ""
 
 
+async def test_short_of_staff_says_nothing_while_the_line_is_closed(tmp_path: Path) -> None:
+    met = await call(tmp_path, NIGHT, Spy(), switches={"": thrown(SHORT, SAID)})
+    assert (met.queue, met.heard) == ("", ["closed"])
+
+
 async def test_one_queue_alone(tmp_path: Path) -> None:
     switches = {"demarches": thrown(CLOSED, SAID)}
     chose = await call(tmp_path, MORNING, Spy([("menu", "1")]), switches=switches)

@@ -285,6 +285,13 @@ def test_the_newest_of_a_queues_switch_and_the_lines_counts(
     )
 
 
+def test_short_of_staff_opens_nothing() -> None:
+    line = opening(DIFFERENT, line=switch(SHORT, "2026-11-23T06:00", "2026-11-25T23:00"))
+    assert changes(line, "2026-11-23T06:00", "2026-11-24T06:00") == ["08:00", "17:00"]
+    assert line.state(at("2026-11-23T07:00")) == CLOSED
+    assert line.state(at("2026-11-23T09:00")) == SHORT
+
+
 def test_the_line_is_short_of_staff_when_no_queue_is_wholly_open() -> None:
     closed = switch(CLOSED, "2026-11-23T09:00")
     short = switch(SHORT, "2026-11-23T09:00")
