@@ -22,6 +22,7 @@ from decroche.commands import (
     config,
     doctor,
     drill,
+    hours,
     journal,
     kb,
     line,
@@ -43,7 +44,7 @@ TOLD = frozenset(
     "HotlineError SecretsError PeopleError RenderError ApplyError StartError InstallError "
     "LineBusy NotRunning AmiError LineError RecorderError ImportFailed CallbackError "
     "FiguresError PrivacyError NumberError BackupError DrillError PresenceError ShiftError "
-    "BlockError SoundError EnrolError MailError LetterError".split()
+    "SwitchError BlockError SoundError EnrolError MailError LetterError".split()
 )
 
 
@@ -106,6 +107,7 @@ COMMANDS: tuple[click.Command, ...] = (
     status.status,
     pbx.pbx,
     prompt.prompt,
+    hours.hours,
     agent.agent,
     agent.account_code,
     shift.shift,

@@ -13,8 +13,8 @@ One file because it is read as one: the tables of the file, and what is wrong wi
 
 import re
 import tomllib
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -106,7 +106,11 @@ class Trunk(_Table, frozen=True):
 
 
 class Hours(_Table, frozen=True):
-    """Weekly periods ``"09:00-18:00"`` in local time; ``closed`` days win over them."""
+    """Weekly periods ``"09:00-18:00"`` in local time, and the days that differ from the week.
+
+    A day of ``open`` (``"2026-12-24 09:00-12:00"``) wins over ``closed``, that over the public
+    holidays of ``holidays`` (``"FR"``, ``"FR-GP"``), and those over the week.
+    """
 
     monday: list[str] = []
     tuesday: list[str] = []
@@ -115,13 +119,19 @@ class Hours(_Table, frozen=True):
     friday: list[str] = []
     saturday: list[str] = []
     sunday: list[str] = []
+    holidays: str | None = None
+    on_holidays: list[str] | None = None  # without it closed
     closed: list[date] = []
+    open: list[str] = []
 
-    def periods(self, day: date) -> list[tuple[time, time | None]]:
-        """The open periods of a local date, in order; an end of None is midnight."""
-        if day in self.closed:
-            return []
-        return sorted(map(_period, getattr(self, DAYS[day.weekday()])), key=lambda p: p[0])
+    def week(self, day: date) -> list["Period"]:
+        """The periods of a local date by its day of the week, in order."""
+        return periods(getattr(self, DAYS[day.weekday()]))
+
+    def opened(self, day: date) -> list["Period"]:
+        """The periods that ``open`` gives a local date, in order."""
+        text = f"{day.isoformat()} "
+        return periods([one.removeprefix(text) for one in self.open if one.startswith(text)])
 
 
 class Choice(_Table, frozen=True):
@@ -160,6 +170,7 @@ class Queue(_Table, frozen=True):
     skills: Skills = []  # that an agent should have to be rung first
     widen_after: Annotated[int, Meta(ge=1, le=1800)] = 30  # for each tier, each missing skill
     repeat_first: Annotated[int, Meta(ge=0, le=1800)] = 120  # for who never reached anybody; 0: off
+    hours: Hours | None = None  # without them the line's
 
 
 class Agents(_Table, frozen=True):
@@ -196,8 +207,7 @@ class Callbacks(_Table, frozen=True):
 
     def is_quiet(self, local: datetime) -> bool:
         """Whether nobody is to be called at a local moment."""
-        at = local.time().replace(tzinfo=None)
-        return any(b <= at and (e is None or at < e) for b, e in map(_period, self.quiet))
+        return within(local, periods(self.quiet))
 
 
 class Voicemail(_Table, frozen=True):
@@ -271,44 +281,23 @@ class Hotline(_Table, frozen=True):
         asked += [choice.skills for choice in self.menu.choices]
         return frozenset(skill for skills in asked for skill in skills)
 
-    def is_open(self, now: datetime) -> bool:
-        """Whether callers are taken at the instant ``now`` (aware, any zone)."""
-        if self.hours is None:
-            return True
-        local = now.astimezone(self.zone)
-        at = local.time().replace(tzinfo=None)
-        return any(b <= at and (e is None or at < e) for b, e in self.hours.periods(local.date()))
 
-    def may_call(self, now: datetime) -> bool:
-        """Whether promised call-backs are kept at the instant ``now``: open, and not quiet."""
-        if self.callbacks is None or not self.is_open(now):
-            return False
-        return not self.callbacks.is_quiet(now.astimezone(self.zone))
-
-    def next_change(self, now: datetime) -> datetime | None:
-        """The next instant (UTC) at which the line opens or closes; None if not within 15 days."""
-        if self.hours is None:
-            return None
-        state = self.is_open(now)
-        local = now.astimezone(self.zone)
-        for ahead in range(15):
-            for edge in _edges(self.hours, local.date() + timedelta(days=ahead)):
-                instant = edge.replace(tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
-                if instant > now and self.is_open(instant) != state:
-                    return instant
-        return None
+Period = tuple[time, time | None]  # local; an end of None is midnight
 
 
-def _edges(hours: Hours, day: date) -> Iterator[datetime]:
-    """Every local wall-clock moment of a date at which a period begins or ends."""
-    yield datetime.combine(day, time())  # a period that ended at midnight
-    for begin, end in hours.periods(day):
-        yield datetime.combine(day, begin)
-        if end is not None:
-            yield datetime.combine(day, end)
+def periods(texts: Iterable[str]) -> list[Period]:
+    """In order. :raises ValueError: one of them is no period."""
+    return sorted(map(_period, texts), key=lambda one: one[0])
 
 
-def _period(text: str) -> tuple[time, time | None]:
+def within(local: datetime, among: Iterable[Period]) -> bool:
+    """Whether the wall clock of a local moment stands in one of the periods."""
+    at = local.time()
+    return any(begin <= at and (end is None or at < end) for begin, end in among)
+
+
+@cache
+def _period(text: str) -> Period:
     found = PERIOD.fullmatch(text)
     if not found:
         raise ValueError(f'{text!r} is not a period; write it as "09:00-18:00"')
@@ -317,6 +306,36 @@ def _period(text: str) -> tuple[time, time | None]:
     if end is not None and end <= begin:
         raise ValueError(f'{text!r} ends before it begins; split it at midnight ("24:00")')
     return begin, end
+
+
+@cache
+def public_holidays(region: str, year: int, language: str = "fr") -> dict[date, str]:
+    """The public holidays of a region in a year: local date -> name.
+
+    :param region: a country, or a country and a part of it, as the library "holidays" names them.
+    :raises ValueError: there is no such region; the text says which there are.
+    """
+    from holidays import country_holidays, list_supported_countries  # slow: only who keeps some
+
+    country, dash, part = region.partition("-")
+    if country not in list_supported_countries() or (dash and not part):
+        raise ValueError(f'{region!r}: no such country; expected a code like "FR" or "FR-GP"')
+    known = country_holidays(country)
+    if part and part not in {*known.subdivisions, *known.subdivisions_aliases}:
+        names = ", ".join(f"{country}-{name}" for name in _parts(known)) or "no part of it"
+        raise ValueError(f"{region!r}: no such part; expected {country}, or: {names}")
+    spoken = known.supported_languages
+    named = next((one for one in spoken if one.startswith(language)), None)
+    found = country_holidays(country, subdiv=part or None, years=year, language=named)
+    return {day: name for day, name in found.items() if day.year == year}
+
+
+def _parts(country: Any) -> list[str]:
+    """The parts of a country by their shortest names."""
+    names: dict[str, str] = {}
+    for alias, part in country.subdivisions_aliases.items():
+        names[part] = min(names.get(part, alias), alias, key=len)
+    return sorted(names.get(part, part) for part in country.subdivisions)
 
 
 def load(path: Path) -> Hotline:
@@ -420,25 +439,61 @@ def _callback_problems(hotline: Hotline, keys: set[str]) -> Iterator[tuple[tuple
         return
     if calls.menu in keys:
         yield ("callbacks", "menu"), f"key {calls.menu!r} is a choice of the menu already"
-    for text in calls.quiet:
-        try:
-            _period(text)
-        except ValueError as error:
-            yield ("callbacks", "quiet"), str(error)
+    try:
+        periods(calls.quiet)
+    except ValueError as error:
+        yield ("callbacks", "quiet"), str(error)
 
 
 def _hours_problems(hotline: Hotline) -> Iterator[tuple[tuple[str, ...], str]]:
-    for day in DAYS if hotline.hours else ():
-        ends = time()
+    for name, queue in hotline.queues.items():
+        yield from _table_problems(queue.hours, ("queues", name, "hours"))
+    yield from _table_problems(hotline.hours, ("hours",))
+
+
+def _table_problems(
+    hours: Hours | None, where: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    if hours is None:
+        return
+    if hours.holidays is not None:
         try:
-            periods = sorted(map(_period, getattr(hotline.hours, day)), key=lambda p: p[0])
+            public_holidays(hours.holidays, 2026)
         except ValueError as error:
-            yield ("hours", day), str(error)
-            continue
-        for at, (begin, end) in enumerate(periods):
-            if at and (begin < ends or ends == time()):
-                yield ("hours", day), "two periods overlap"
-            ends = end or time()
+            yield (*where, "holidays"), str(error)
+    for key in (*DAYS, "on_holidays"):
+        yield from _overlaps(getattr(hours, key) or [], (*where, key))
+    dated: dict[str, list[str]] = {}
+    for text in hours.open:
+        day, _, period = text.partition(" ")
+        if period and re.fullmatch(r"\d{4}-\d\d-\d\d", day) and _is_date(day):
+            dated.setdefault(day, []).append(period)
+        else:
+            yield (*where, "open"), f'{text!r}: write it as "2026-12-24 09:00-12:00"'
+    for texts in dated.values():
+        yield from _overlaps(texts, (*where, "open"))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _overlaps(texts: list[str], where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with the periods of one day."""
+    ends = time()
+    try:
+        found = periods(texts)
+    except ValueError as error:
+        yield where, str(error)
+        return
+    for at, (begin, end) in enumerate(found):
+        if at and (begin < ends or ends == time()):
+            yield where, "two periods overlap"
+        ends = end or time()
 
 
 def _keys(path: str, data: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Keeping promised call-backs: each waits in the hunt with its place, an agent's phone rings
 first, then the caller is dialled. The number is opened only here.
 
-1. A promise that is due joins the hunt, while the line is open and it is no quiet time.
+1. A promise that is due joins the hunt, while its queue is open and it is no quiet time.
 2. When it is its turn, an event says durably that an attempt begins; from then on nobody else
    calls this caller, whatever dies.
 3. The agent's phone rings (records/rings.py). Who picks up hears what it is about; then the caller
@@ -108,10 +108,12 @@ class Dialler:
             self._let_go(frozenset())
             return LOOK
         day = self._day
-        due, following = await asyncio.to_thread(self._read, at)
+        opening, moment = self._line.opening, self._line.at
+        shut = [name for name in hotline.queues if not opening.may_call(moment, name)]
+        due, following = await asyncio.to_thread(self._read, at, shut)
         if day != self._day:  # everybody may call again
             self._let_go(frozenset())
-        if not hotline.may_call(self._line.clock()) or self._calls.total() >= rules.per_day:
+        if len(shut) == len(hotline.queues) or self._calls.total() >= rules.per_day:
             due = []
         for row in due:
             if row["only"] and at - row["due"] > ONLY * MICRO:
@@ -133,13 +135,13 @@ class Dialler:
         del self._waiting[caller]
         self.news.set()
 
-    def _read(self, at: int) -> tuple[list[Row], int | None]:
+    def _read(self, at: int, shut: list[str]) -> tuple[list[Row], int | None]:
         midnight = self._midnight()
         with closing(self._journal.open_reader()) as connection:
             if midnight != self._day:
                 self._calls = Counter(callbacks.dialled_since(connection, midnight))
                 self._day = midnight
-            return callbacks.due(connection, at, AHEAD), callbacks.next_due(connection, at)
+            return callbacks.due(connection, at, AHEAD, shut), callbacks.next_due(connection, at)
 
     async def _keep(self, row: Row, rules: Callbacks) -> None:
         """Wait for this promise's turn, and make one attempt."""

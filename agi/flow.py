@@ -6,11 +6,12 @@ the caller to the dialplan, which puts them into Asterisk's own queue.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..hotline import AGAIN, HUMAN
 from ..records import dialplan, kinds
 from ..records.events import now
+from ..records.opening import CLOSED, SHORT, Opening
 from .channel import Channel
 from .line import Line, Who
 
@@ -20,23 +21,46 @@ MARGIN = 4  # seconds that a lease outlives what it is for
 Seek = Callable[[Channel, Line, str, Who], Awaitable[None]]
 # Promises a call-back (promise.py): queue, since; False when it could not be written down.
 Promise = Callable[[Channel, Line, Who, str, int], Awaitable[bool]]
-# Ends a call that nobody takes (message.py): queue, outcome, prompt.
+# Ends a call that nobody takes (message.py): queue, outcome, prompt (empty: it was said).
 Turn = Callable[[Channel, Line, str, str, str], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Endings:
+    """How a call ends that no human takes."""
+
+    promise: Promise
+    turn: Turn
+
+
 async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn: Turn) -> None:
-    """Serve one caller from the first ring to the end."""
-    arrived = now()
+    """Serve one caller from the first ring to the end.
+
+    What the hours and the switch said when they called goes for the whole call.
+    """
+    arrived, endings = now(), Endings(promise, turn)
+    opening, at = line.opening, line.at
     who = await identify(channel, line)
     if refusal := line.enter(channel.call, who.token):
         return await dismiss(channel, line, "limited", refusal)
-    if not line.open:
-        return await closed(channel, line, who, promise, turn, arrived)
+    if not opening.is_open(at):
+        default = line.hotline.menu.default
+        first = why_closed(line, opening, at, "") or why_closed(line, opening, at, default)
+        first = first or "closed"
+        return await closed(channel, line, who, default, endings, arrived, first)
     await channel.answer()
     key = await greet(channel, line)
     key, queue = await choose(channel, line, key, who)
-    channel.remember(**{dialplan.QUEUE: queue})
+    if not key:
+        queue = opening.open_queue(at, queue)  # who presses nothing reaches a human
     if key and key == line.back_key and await promise(channel, line, who, queue, arrived):
+        return
+    state = opening.state(at, queue)
+    if state == CLOSED:
+        first = why_closed(line, opening, at, queue) or "queue-closed"
+        return await closed(channel, line, who, queue, endings, arrived, first)
+    channel.remember(**{dialplan.QUEUE: queue})
+    if state == SHORT and await short(channel, line, who, queue, endings, arrived):
         return
     await seek(channel, line, queue, replace(who, skills=line.asked_by(key)))
 
@@ -48,19 +72,52 @@ async def identify(channel: Channel, line: Line) -> Who:
     return who
 
 
+def why_closed(line: Line, opening: Opening, at: int, queue: str) -> str:
+    """The sentence of the switch that closes a queue (or the line); empty when none does."""
+    switch = opening.switch(at, queue)
+    return line.said(switch) if switch is not None and switch.state == CLOSED else ""
+
+
 async def closed(
-    channel: Channel, line: Line, who: Who, promise: Promise, turn: Turn, arrived: int
+    channel: Channel, line: Line, who: Who, queue: str, endings: Endings, since: int, first: str
 ) -> None:
-    """The line is closed: who wishes is called back when it opens."""
+    """The line or the queue is closed: who wishes is called back when it opens.
+
+    :param first: the sentence that says so; "closed" has questions that say it, too.
+    """
     rules = line.hotline.callbacks
+    usual = first == "closed"
     if rules and rules.closed and who.back:
         await channel.note(kinds.DISMISSED, "closed")
         await channel.answer()
-        key = await ask(channel, line, "callback-closed", line.hotline.menu.patience)
-        queue = line.hotline.menu.default
-        if key == BACK and await promise(channel, line, who, queue, arrived):
+        if not usual:
+            await speak(channel, line, first)
+        question = "callback-closed" if usual else "callback-later"
+        key = await ask(channel, line, question, line.hotline.menu.patience)
+        if key == BACK and await endings.promise(channel, line, who, queue, since):
             return
-    await turn(channel, line, line.hotline.menu.default, "closed", "closed")
+        if line.hotline.voicemail and not usual:
+            first = ""  # what follows is no goodbye
+    await endings.turn(channel, line, queue, "closed", first)
+
+
+async def short(
+    channel: Channel, line: Line, who: Who, queue: str, endings: Endings, since: int
+) -> bool:
+    """Short of staff: before they wait, a caller may leave their number, or else a message.
+
+    False when they wish to wait: whoever presses nothing does.
+    """
+    await speak(channel, line, line.said(line.opening.switch(line.at, queue)) or "short")
+    hotline = line.hotline
+    if hotline.callbacks and who.back:
+        key = await ask(channel, line, "callback-short", hotline.menu.patience)
+        return key == BACK and await endings.promise(channel, line, who, queue, since)
+    if hotline.voicemail and hotline.voicemail.unanswered:
+        if await ask(channel, line, "voicemail-short", hotline.menu.patience) == BACK:
+            await endings.turn(channel, line, queue, "refused-empty", "nobody")
+            return True
+    return False
 
 
 async def greet(channel: Channel, line: Line) -> str:

@@ -1,7 +1,8 @@
 """What a flow knows of the line it serves."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,9 @@ from ..hotline import Hotline, prompt_texts
 from ..records import recordings
 from ..records.events import Event
 from ..records.folder import Folder
+from ..records.opening import Opening, Switch, Switches, as_instant
 from ..records.outside import may_dial
+from ..records.switched import SAID
 from ..records.tokens import number_of, token
 from .known import Known
 
@@ -59,11 +62,14 @@ class Line:
     knows: Callable[[str], bool]
     append: Callable[[Event], Awaitable[None]]
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    switches: Switches = field(default_factory=dict)
     keep: Callable[[str, str], None] = lambda number, caller: None
     enter: Callable[[str, str], str] = lambda call, caller: ""
     folder: Folder = field(default_factory=lambda: Folder(Path("/nowhere")))
     known: Known = field(default_factory=Known)
     notices: Callable[[str], list[str]] = lambda agent: []
+    _opening: Opening | None = None
+    _turned: asyncio.Future[None] | None = None
     _said_by: Hotline | None = None
     _texts: dict[str, str] = field(default_factory=dict)
     _lengths: dict[str, int] = field(default_factory=dict)
@@ -73,7 +79,9 @@ class Line:
         """Whether there is such a sentence to say."""
         if self._said_by is not self.hotline:
             self._said_by, self._texts = self.hotline, prompt_texts(self.hotline)
-        return prompt in self._texts or (prompt == NEWS and self.seconds(prompt) > 0)
+        if prompt == NEWS and prompt not in self._texts:
+            return self.seconds(prompt) > 0
+        return prompt in self._texts or prompt.startswith(SAID)
 
     def seconds(self, prompt: str) -> int:
         """How long a sentence lasts at most, from the size of its sound files. Looked up anew
@@ -88,14 +96,13 @@ class Line:
         return self._lengths[prompt]
 
     def _measure(self, prompt: str) -> int:
-        found = [
-            path.stat().st_size // BYTES[path.suffix]
-            for path in self.prompts.glob(f"{prompt}.*")
-            if path.suffix in BYTES
-        ]
         if prompt == NEWS and prompt not in self._texts and not self._recorded(prompt):
             return 0
+        found = [path.stat().st_size // BYTES[path.suffix] for path in self._sounds(prompt)]
         return max(found, default=0) + 1
+
+    def _sounds(self, prompt: str) -> Iterator[Path]:
+        return (path for path in self.prompts.glob(f"{prompt}.*") if path.suffix in BYTES)
 
     def _recorded(self, prompt: str) -> bool:
         noted, made = recordings.notes(self.prompts), recordings.drafts(self.prompts)
@@ -121,8 +128,37 @@ class Line:
         return (self.hotline.callbacks.menu or "") if self.hotline.callbacks else ""
 
     @property
-    def open(self) -> bool:
-        return self.hotline.is_open(self.clock())
+    def at(self) -> int:
+        """The present instant, microseconds UTC."""
+        return as_instant(self.clock())
+
+    @property
+    def opening(self) -> Opening:
+        """The hours and the switches in force now."""
+        known = self._opening
+        if known and known.hotline is self.hotline and known.switches is self.switches:
+            return known
+        self._opening = Opening(self.hotline, self.switches)
+        return self._opening
+
+    def turn(self, switches: Switches) -> None:
+        """Somebody has thrown a switch; who waits looks at once."""
+        self.switches = switches
+        if self._turned is not None and not self._turned.done():
+            self._turned.set_result(None)
+
+    @property
+    def turned(self) -> asyncio.Future[None]:
+        """Done when a switch is thrown; shared by all who wait."""
+        if self._turned is None or self._turned.done():
+            self._turned = asyncio.get_running_loop().create_future()
+        return self._turned
+
+    def said(self, switch: Switch | None) -> str:
+        """What somebody has said into the switch, as a sentence; empty without a sound."""
+        if switch is None or not switch.sound or not any(self._sounds(switch.sound)):
+            return ""
+        return switch.sound
 
 
 def _changed(folder: Path) -> int:

@@ -38,7 +38,11 @@ async def turn_away(channel: Channel, line: Line, queue: str, outcome: str, prom
     await channel.note(kinds.DISMISSED, outcome)
     await channel.answer()
     await channel.music(False)
-    await speak(channel, line, "voicemail-closed" if closed else "voicemail-nobody")
+    if closed and prompt != "closed":  # why was said, or is said now, in other words
+        await speak(channel, line, prompt)
+        await speak(channel, line, "voicemail-later")
+    else:
+        await speak(channel, line, "voicemail-closed" if closed else "voicemail-nobody")
     await channel.lease(rules.longest + MARGIN)
     file = messages.file_of(line.folder, channel.call)
     try:

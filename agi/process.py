@@ -17,7 +17,7 @@ from types import FrameType
 
 from asterisk.agi import AGI, AGIException, AGIHangup, AGIInvalidCommand, AGIUsageError
 
-from ..records import blocks
+from ..records import blocks, switch
 from ..records.applied import Applied
 from ..records.events import Event, now
 from ..records.folder import Folder
@@ -102,7 +102,8 @@ async def _run(name: str, rest: list[str], channel: Channel, folder: Folder) -> 
 
     key = load(folder.secrets).token_key
     made = (Applied(folder)(), folder.prompts, key, names.__contains__, append)
-    line = Line(*made, folder=folder, enter=partial(_enter, folder))
+    thrown, enter = switch.read_from(folder.database), partial(_enter, folder)
+    line = Line(*made, folder=folder, switches=thrown, enter=enter)
     if name == "presence":
         await presence.declare(channel, line, *rest[:1])
     else:

@@ -8,7 +8,7 @@ import asyncio
 import structlog
 
 from ..records import callbacks, dialplan
-from ..records.events import MICRO, now
+from ..records.events import now
 from .channel import Channel
 from .flow import dismiss, speak
 from .line import Line, Who
@@ -30,7 +30,7 @@ async def promise(channel: Channel, line: Line, who: Who, queue: str, since: int
         return False
     trunk = channel.endpoint.removeprefix(dialplan.TRUNK)
     where = (queue, trunk, channel.dialled)
-    event = callbacks.promise(rules, who.token, channel.call, *where, since, opening(line))
+    event = callbacks.promise(rules, who.token, channel.call, *where, since, opening(line, queue))
     try:
         async with asyncio.timeout(JOURNAL):
             await line.append(event)
@@ -42,10 +42,9 @@ async def promise(channel: Channel, line: Line, who: Who, queue: str, since: int
     return True
 
 
-def opening(line: Line) -> int:
-    """From when on somebody may be called back: now, or when the line opens (microseconds UTC)."""
-    at = line.clock()
-    if line.hotline.is_open(at):
+def opening(line: Line, queue: str) -> int:
+    """From when on somebody may be called back: now, or when the queue opens (microseconds UTC)."""
+    at = line.at
+    if line.opening.is_open(at, queue):
         return now()
-    opens = line.hotline.next_change(at)
-    return int(opens.timestamp()) * MICRO if opens else now()
+    return line.opening.next_change(at, queue) or now()

@@ -18,6 +18,7 @@ from ..records import dialplan, kinds, messages
 from ..records.abilities import Ability, Place
 from ..records.events import MICRO, STEADY, Event
 from ..records.folder import Folder
+from ..records.opening import Switches
 from .channel import Channel, ChannelError, HungUp
 from .flow import take
 from .hunt import Hunt
@@ -69,6 +70,7 @@ def rehearse(
     at: datetime,
     number: str = "",
     fate: str = ANSWERED,
+    switches: Switches | None = None,
 ) -> Rehearsal:
     """Walk through a line.
 
@@ -76,6 +78,7 @@ def rehearse(
     :param at: the instant at which the call is pretended to come.
     :param number: of the caller (E.164); empty: withheld.
     :param fate: what becomes of who waits: one of FATES.
+    :param switches: what was said by hand of the line and its queues.
     :raises ChannelError: the flow asks for what no caller meets.
     """
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
@@ -83,6 +86,7 @@ def rehearse(
         messages.prepare(folder)
         with asyncio.Runner(loop_factory=LeapingLoop) as runner:
             line = _line(hotline, sounds, folder, at, runner.get_loop())
+            line.turn(switches or {})
             channel = _Told(line, press, tell, number, fate)
             runner.run(_walk(channel, line, fate))
             return channel.done

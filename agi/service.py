@@ -8,7 +8,17 @@ from datetime import UTC, datetime, time, timedelta
 import structlog
 
 from ..hotline import Hotline
-from ..records import blocks, kinds, messages, people, phones, recordings, views
+from ..records import (
+    blocks,
+    kinds,
+    messages,
+    people,
+    phones,
+    recordings,
+    switch,
+    switched,
+    views,
+)
 from ..records.abilities import abilities
 from ..records.events import MICRO, Event, now, steady
 from ..records.folder import Folder
@@ -43,6 +53,7 @@ FOLLOWED = kinds.PEOPLE_KINDS | kinds.PRESENCE.keys() | kinds.BACK_KINDS | kinds
 FOLLOWED |= OWING  # tokens that are new, or gone, concern promises as well
 RENAMED = {kinds.ROTATED, kinds.FORGOT}  # who is promised a call, or blocked, is renamed or gone
 FOLLOWED |= RENAMED | kinds.BLOCK_KINDS | {kinds.ANSWERED}
+FOLLOWED |= kinds.SWITCH.keys()
 
 PHONES = 2.0  # seconds that the first call waits for Asterisk's list of phones
 MODEL = 1.0  # seconds between two looks whether another hotline is in force
@@ -71,6 +82,7 @@ class Flows:
         self.hush: asyncio.Queue[str] = asyncio.Queue()  # channels whose sentence is to end
         self.notes = Notes(journal.submit)
         self.changed = asyncio.Event()  # set when the fallback's roster may differ
+        self.turned = asyncio.Event()  # set when what Asterisk holds of the switch may differ
         self.hunt = Hunt(hotline().queues, rules=hotline().agents)
         self.hunt.people.told = Told(self._rested, self._capped, self._paused, self._talked)
         self._ends = Ends(self._over, self._is_busy, journal.submit)
@@ -95,6 +107,7 @@ class Flows:
         try:
             after = last_seq(reader)
             self._gate.recall(answers(reader, now()))
+            self._line.turn(switch.read(reader))
         finally:
             reader.close()
         self._staff()
@@ -215,6 +228,9 @@ class Flows:
                 elif event.kind == kinds.ANSWERED:
                     self._gate.answered(event.call, event.at)
                     self.hunt.talks(str(event.body.get("agent", "")), event.call)
+                elif event.kind in kinds.SWITCH:
+                    self._line.turn(switched.after(self._line.switches, event))
+                    self._turned()
                 elif event.kind not in kinds.PEOPLE_KINDS and event.kind != kinds.ENDED:
                     self._dialler.news.set()
             seen = {event.kind for event in batch}
@@ -248,6 +264,7 @@ class Flows:
         while True:
             await asyncio.sleep(MODEL)
             self._take_model()
+            self._line.opening.look(self._line.at)
             if self._midnight() != self._day:  # calls of the day are counted anew
                 self._call_outside()
 
@@ -261,8 +278,17 @@ class Flows:
             self._line.hotline = model
             self._call_outside()
             self.hunt.configure(model.queues, model.agents)
-            self._dialler.news.set()
+            self._turned()
             self.changed.set()
+
+    def _turned(self) -> None:
+        """The hours or a switch are others."""
+        self._dialler.news.set()
+        self.turned.set()
+
+    def held(self) -> dict[str, str]:
+        """What Asterisk is to know of the switches, for when it is alone: queue -> words."""
+        return switched.held(self._line.opening, self._line.at)
 
     def _staff(self) -> None:
         """Bring the hunt up to date with membership and presence as written down."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..records import dialplan, kinds
 from ..records.events import MICRO, now, steady
+from ..records.opening import CLOSED
 from .channel import Channel, HungUp
-from .flow import BACK, MARGIN, ask, speak
+from .flow import BACK, MARGIN, Endings, ask, closed, speak
 from .hunt import Hunt, Turn
 from .known import DAY
 from .line import Line, Who
@@ -75,6 +76,8 @@ class Wait:
             if offer is not None:
                 await self._ring(offer)
                 await self._channel.music(True)
+            elif self._cleared:
+                return await self._clear()
             elif self._over(steady()):
                 return await self._dismiss("overflow", "too-long")
             elif self._alone(steady()):
@@ -122,18 +125,18 @@ class Wait:
 
     async def _offer(self, turn: Turn, gone: asyncio.Task[None]) -> Offer | None:
         """An offer; None when something is to be said or the wait is over."""
-        while not turn.offer.done():
+        while not turn.offer.done() and not self._cleared:
             await self._channel.lease(LEASE)
             self._look_around()
-            either: set[asyncio.Future[Any]] = {turn.offer, gone}
+            either: set[asyncio.Future[Any]] = {turn.offer, gone, self._line.turned}
             patience = self._patience(steady())
             await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 raise HungUp
             at = steady()
-            if not turn.offer.done() and (self._over(at) or self._alone(at) or self._silent(at)):
+            if not turn.offer.done() and self._is_time(at):
                 return None
-        return turn.offer.result()
+        return turn.offer.result() if turn.offer.done() else None
 
     async def _ring(self, offer: Offer) -> None:
         """Ring; returns when nobody has answered. A conversation ends with HungUp."""
@@ -182,11 +185,29 @@ class Wait:
         self._hunt.leave(self._channel.call)
         await turn_away(self._channel, self._line, self._name, outcome, prompt)
 
+    @property
+    def _cleared(self) -> bool:
+        """Whether the switch that closes the queue is for those, too, who wait in it."""
+        switch = self._line.opening.switch(self._line.at, self._name)
+        return switch is not None and switch.state == CLOSED and switch.clears
+
+    async def _clear(self) -> None:
+        """Tell one who waits what a new caller is told, and offer the same."""
+        self._hunt.leave(self._channel.call)
+        await self._channel.music(False)
+        line, switch = self._line, self._line.opening.switch(self._line.at, self._name)
+        first = line.said(switch) or "closed"
+        where = (self._channel, line, self._who, self._name)
+        await closed(*where, Endings(promise, turn_away), self._since, first)
+
     def _look_around(self) -> None:
         if self._hunt.somebody_there(self._channel.call):
             self._alone_since = 0
         elif not self._alone_since:
             self._alone_since = steady()
+
+    def _is_time(self, at: int) -> bool:
+        return self._over(at) or self._alone(at) or self._silent(at)
 
     def _over(self, at: int) -> bool:
         return at - self._since >= self._queue.max_wait * MICRO

@@ -13,6 +13,7 @@ from ..records.people import Agent, list_agents
 from ..records.secrets import load as load_secrets
 from . import overrides, prompts, settings
 from .control import NotRunning
+from .hours import this_year, year_mark
 from .modules import loadable
 from .pbx import Pbx
 from .release import Release
@@ -25,9 +26,13 @@ def next_files(folder: Folder, release: Release, file: Path | None = None) -> tu
 
     :raises HotlineError, RenderError, SecretsError: with where and what.
     """
-    file = file or folder.hotline
-    text = read(file)
-    hotline, secrets = parse(text, str(file)), load_secrets(folder.secrets)
+    return files_of(folder, release, file or folder.hotline)
+
+
+def files_of(folder: Folder, release: Release, path: Path) -> tuple[Hotline, Files]:
+    """The same of another hotline.toml."""
+    text = read(path)
+    hotline, secrets = parse(text, str(path)), load_secrets(folder.secrets)
     plan = Plan(
         hotline=hotline,
         agents=phones_of(folder),
@@ -93,6 +98,24 @@ def apply(
             "no voice for: " + ", ".join(poor) + "; Asterisk's own sounds stand in for them"
         )
     return done
+
+
+def renew(folder: Folder, release: Release) -> list[str]:
+    """Write the files of what is in force anew: a year is over, and the days that differ from the
+    week are others. What hotline.toml says by now is left for ``apply``.
+
+    :raises RenderError, SecretsError, ApplyError: nothing has changed.
+    """
+    with alone(folder):
+        _, files = files_of(folder, release, folder.applied)
+        pbx = Pbx(release, folder.pbx)
+        return settings.switch(folder, files, pbx.ask if _runs(pbx) else None)
+
+
+def is_of_this_year(folder: Folder) -> bool:
+    """Whether the dialplan in force was written this year (see hours.py)."""
+    path = folder.etc / "extensions.conf"
+    return not path.exists() or year_mark(this_year()) in path.read_text("utf-8")
 
 
 def _runs(pbx: Pbx) -> bool:

@@ -7,6 +7,7 @@ from typing import Protocol
 from ..records.rings import Ring
 from .contacts import ask_phones
 from .devices import watch_devices
+from .held import keep_held
 from .link import stay_connected
 from .originate import Originator, end_ghosts
 from .roster import Members, end_sentences, keep_equal
@@ -18,6 +19,7 @@ class Needs(Protocol):
 
     changed: asyncio.Event  # the roster may differ
     hush: asyncio.Queue[str]  # channels whose sentence is to end
+    turned: asyncio.Event  # a switch was thrown
 
     @property
     def rings(self) -> asyncio.Queue[Ring]: ...
@@ -27,6 +29,8 @@ class Needs(Protocol):
     def device(self, name: str, state: str) -> None: ...
 
     def roster(self) -> Members: ...
+
+    def held(self) -> dict[str, str]: ...
 
     def under_way(self) -> frozenset[str]: ...
 
@@ -45,6 +49,7 @@ async def attend(port: int, secret: str, flows: Needs, cel: Path) -> None:
             asyncio.create_task(end_sentences(session, flows.hush), name="hush"),
             asyncio.create_task(originator.run(session), name="originate"),
             asyncio.create_task(ask_phones(session), name="contacts"),
+            asyncio.create_task(keep_held(session, flows.held, flows.turned), name="switch"),
         ]
         try:
             await watch_devices(session, flows.phones, flows.device, originator.heard)

@@ -5,11 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from ..records import dialplan, views
+from ..hotline import HotlineError, load
+from ..records import dialplan, switch, switched, views
 from ..records.check import Finding
 from ..records.events import MICRO, now
 from ..records.folder import Folder
+from ..records.opening import Opening
 from ..records.schema import reader
+from . import held
 from .control import NotRunning
 from .pbx import Pbx
 
@@ -25,6 +28,8 @@ def check(folder: Folder, pbx: Pbx | None) -> Iterator[Finding]:
     before = now() - YOUNG
     yield _arrivals(folder, before)
     yield _open(folder, pbx)
+    if pbx is not None and (found := _switch(folder, pbx)) is not None:
+        yield found
 
 
 def _arrivals(folder: Folder, before: int) -> Finding:
@@ -99,3 +104,21 @@ def _alive(pbx: Pbx) -> set[str]:
     """Unique ids of the channels that are up: the last field of each line."""
     lines = pbx.ask("core show channels concise").splitlines()
     return {line.rpartition("!")[2].strip() for line in lines if "!" in line}
+
+
+def _switch(folder: Folder, pbx: Pbx) -> Finding | None:
+    """None when Asterisk does not run: it is told when it does."""
+    try:
+        opening = Opening(load(folder.applied), switch.read_from(folder.database))
+        known = held.holds(pbx)
+    except (NotRunning, TimeoutError, HotlineError):
+        return None
+    at = now()
+    expected = switched.held(opening, at)
+    told = {queue: switched.lasting(words, at) for queue, words in known.items()}
+    wrong = [queue for queue, words in expected.items() if told.get(queue, "") != words]
+    return Finding(
+        "Asterisk knows the switch",
+        f"{sum(map(bool, expected.values()))} queues by hand",
+        f"not of {', '.join(wrong)}; 'decroche serve flows' tells it" if wrong else "",
+    )

@@ -13,7 +13,8 @@ import structlog
 from ..hotline import Hotline
 from ..records.events import now
 from ..records.folder import Folder
-from . import privacy, quiet, rotation
+from . import apply, privacy, quiet, rotation
+from .release import default_home, find_release
 
 log = structlog.get_logger(__name__)
 
@@ -50,4 +51,12 @@ def tend(folder: Folder, night: bool) -> bool:
     if night:
         done = privacy.purge(folder, now())
         log.info("purged", **{one.clock: one.count for one in done if one.count})
+        _write_the_year(folder)
     return night
+
+
+def _write_the_year(folder: Folder) -> None:
+    """What Asterisk knows of holidays reaches ahead some years: a new one is written anew."""
+    release = find_release(default_home())
+    if release is not None and not apply.is_of_this_year(folder):
+        log.info("a new year of holidays", done="; ".join(apply.renew(folder, release)))

@@ -15,10 +15,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ..hotline import Hotline
-from ..records import backup, ballast, callbacks, ledger, messages, views
+from ..records import backup, ballast, callbacks, ledger, messages, switch, views
 from ..records.changes import Row
 from ..records.events import MICRO, instant, now
 from ..records.folder import Folder
+from ..records.opening import Opening, Switches
 from ..records.schema import reader
 from ..records.store import data_version
 from . import processes
@@ -140,7 +141,7 @@ def _machine(folder: Folder, at: int) -> Overview:
     """What Asterisk, the processes and the disk say."""
     case = Case(folder, None, at)
     hotline = _hotline(case)
-    open_, changes = opening(hotline, at)
+    open_, changes = opening(hotline, folder, at)
     parts, trunks = tuple(_parts(case)), _trunks(case, hotline)
     last = backup.last(folder)
     found = Overview(at, hotline.line.name, hotline.line.timezone, open_, changes, parts, trunks)
@@ -155,10 +156,13 @@ def _hotline(case: Case) -> Hotline:
         raise LineError(f"{case.folder.hotline}: {error}; 'decroche doctor' says why") from None
 
 
-def opening(hotline: Hotline, at: int) -> tuple[bool, int | None]:
-    """Whether the line is open, and when that changes."""
-    change = hotline.next_change(instant(at))
-    return hotline.is_open(instant(at)), int(change.timestamp()) * MICRO if change else None
+def opening(hotline: Hotline, folder: Folder, at: int) -> tuple[bool, int | None]:
+    """Whether the line is open, by its hours and the switch, and when that changes."""
+    switches: Switches = {}
+    with suppress(sqlite3.Error):  # a database that cannot be read is an alarm of its own
+        switches = switch.read_from(folder.database)
+    found = Opening(hotline, switches)
+    return found.is_open(at), found.next_change(at)
 
 
 def _parts(case: Case) -> Iterator[Part]:

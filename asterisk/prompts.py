@@ -120,6 +120,16 @@ def _place(folder: Path, name: str, made: Iterable[Path], mark: str) -> None:
                     path.unlink()  # a fallback from before
 
 
+def draft(release: Release, folder: Path, name: str, text: str, language: str) -> bool:
+    """Speak a sentence that is none of the catalogue into ``folder``; False when no engine can."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=recordings.TAKE) as scratch:
+        speak = ["-v", language, "-s", str(SPEED["plain"]), "-g", "4"]
+        made = _draft(release, Path(scratch), name, text, speak)
+        for path in made:
+            path.replace(folder / path.name)
+    return bool(made)
+
+
 def _draft(
     release: Release, scratch: Path, name: str, text: str, speak: list[str]
 ) -> tuple[Path, ...]:

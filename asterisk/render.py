@@ -4,14 +4,14 @@ Rendering is pure. Every value that enters a template passes :func:`~.conf.safe`
 :func:`verify` parses the texts back and compares them with the model.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..hotline import DAYS, PERIOD, Hotline, prompt_numbers
+from ..hotline import Hotline, prompt_numbers
 from ..records import dialplan, kinds
 from ..records.fallback import core_sound
 from ..records.folder import Folder
@@ -19,6 +19,7 @@ from ..records.outside import as_dialled, may_dial
 from ..records.people import REALM, Agent
 from ..records.secrets import Secrets
 from .conf import Section, parse, safe
+from .hours import openings, this_year, year_mark
 from .overrides import FAMILY
 from .sealed import seal_for_dialplan
 
@@ -54,6 +55,7 @@ class Plan:
     folder: Folder
     modules: Sequence[str]
     outside: Mapping[str, str] = field(default_factory=dict)
+    year: int = field(default_factory=this_year)  # the first of those whose days are written out
 
 
 def render(plan: Plan) -> Files:
@@ -95,8 +97,9 @@ def _values(plan: Plan) -> dict[str, object]:
         "trunks": hotline.trunks,
         "numbers": {name: numbers_of(hotline, name) for name in hotline.trunks},
         "queues": hotline.queues,
-        "hours": hotline.hours,
-        "weekly": list(_weekly(hotline)),
+        "openings": openings(hotline, plan.year),
+        "year_mark": year_mark(plan.year),
+        "switches": dialplan.SWITCHES,
         "agents": plan.agents,
         "secrets": plan.secrets,
         "trunk_passwords": plan.secrets.trunks,
@@ -109,7 +112,6 @@ def _values(plan: Plan) -> dict[str, object]:
         "freeze": FREEZE,
         "strategies": STRATEGIES,
         "steps": STEPS,
-        "default_queue": hotline.menu.default,
         "max_wait": max(queue.max_wait for queue in hotline.queues.values()),
         "features": dialplan.FEATURES | dialplan.FREE_CODES,
         "messages_code": dialplan.MESSAGES,
@@ -173,16 +175,6 @@ def _outside(plan: Plan) -> dict[str, Any]:
         "outside_shown": hotline.trunks[trunk].dids[0],
         "outside_ring": max(queue.ring_time for queue in hotline.queues.values()),
     }
-
-
-def _weekly(hotline: Hotline) -> Iterable[tuple[str, str]]:
-    """(day, period) as GotoIfTime() wants them; its end minute is included."""
-    for day in DAYS if hotline.hours else ():
-        for text in getattr(hotline.hours, day):
-            found = PERIOD.fullmatch(text)
-            assert found is not None  # hotline.parse() has checked it
-            end = (int(found[3] or 24) * 60 + int(found[4] or 0)) - 1
-            yield day[:3], f"{found[1]}:{found[2]}-{end // 60:02}:{end % 60:02}"
 
 
 def verify(plan: Plan, files: Files) -> None:

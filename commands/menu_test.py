@@ -58,21 +58,30 @@ def menu_test(
     """
     from decroche.agi.rehearsal import rehearse
     from decroche.hotline import load
+    from decroche.records import switch
+    from decroche.records.events import MICRO
+    from decroche.records.events import instant as moment
+    from decroche.records.opening import Opening
 
     folder = folder_of(context)
     hotline = load(folder.hotline)
     instant = _instant(when, hotline.zone)
+    thrown = switch.read_from(folder.database) if when is None else {}  # by hand, for today
     press = _asked if keys is None else _scripted(keys)
     tell: Callable[[Step], None] = (lambda step: None) if as_json else _print
     if not as_json:
-        state = "open" if hotline.is_open(instant) else "closed"
+        at = int(instant.timestamp()) * MICRO
+        opening = Opening(hotline, thrown)
+        state = "open" if opening.is_open(at) else "closed"
         local = instant.astimezone(hotline.zone)
         click.echo(f"It is {local:%A %d %B %Y, %H:%M} on the line: {state}.")
-        if state == "closed" and (opens := hotline.next_change(instant)):
-            when = f"{opens.astimezone(hotline.zone):%F %H:%M}"
+        if state == "closed" and (opens := opening.next_change(at)):
+            when = f"{moment(opens).astimezone(hotline.zone):%F %H:%M}"
             click.echo(f'To hear the open line: --at "{when}"', err=True)
     caller = "" if withheld else number
-    found = rehearse(hotline, folder.prompts, press, tell, at=instant, number=caller, fate=fate)
+    found = rehearse(
+        hotline, folder.prompts, press, tell, at=instant, number=caller, fate=fate, switches=thrown
+    )
     if as_json:
         body = {"outcome": found.outcome, "queue": found.queue}
         steps = [step.__dict__ for step in found.steps]

@@ -13,6 +13,7 @@ from decroche.commands.line import EXAMPLES, apply, complete, make
 from decroche.commands.printing import print_lines
 
 if TYPE_CHECKING:
+    from decroche.hotline import Hotline
     from decroche.records.folder import Folder
 
 
@@ -120,13 +121,25 @@ async def _serve_parts(folder: Folder, parts: frozenset[str], demo: bool) -> Non
             from decroche.dashboard.app import make_app
             from decroche.dashboard.app import serve as serve_page
 
-            app = make_app(folder, hotline, journal)
+            app = make_app(folder, hotline, journal, speech=_speech(folder, hotline))
             ready = _greeting(folder, demo, "pbx" in parts)
             tasks.create_task(serve_page(app, network.page_bind, network.page, ready))
         if demo:
             from decroche.asterisk.street import play
 
             tasks.create_task(play(folder, release_here(), hotline))
+
+
+def _speech(folder: Folder, hotline: Callable[[], Hotline]) -> Callable[[str], str]:
+    """How the page has a text spoken: in a thread, by the engine that the prompts have."""
+
+    def speak(text: str) -> str:
+        from decroche.asterisk import said
+        from decroche.asterisk.release import default_home, find_release
+
+        return said.speak(folder, find_release(default_home()), text, hotline().line.language)
+
+    return speak
 
 
 def _greeting(folder: Folder, demo: bool, whole: bool) -> Callable[[str], None]:

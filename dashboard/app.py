@@ -14,7 +14,7 @@ from ..records.journal import Journal
 from . import assets
 from .board import Board
 from .guard import errors, guard, harden
-from .keys import COUNTING, FOLDER, HOTLINE, SEARCHER, SESSIONS, STREAM, TRIES
+from .keys import COUNTING, FOLDER, HOTLINE, SEARCHER, SESSIONS, SPEECH, STREAM, TRIES
 from .pages import set_up
 from .routes import add_routes
 from .sessions import Sessions
@@ -28,18 +28,23 @@ STOP = 0.5  # seconds that an answer under way may take when the service stops
 
 
 def make_app(
-    folder: Folder, hotline: Callable[[], Hotline], journal: Journal, node: str = ""
+    folder: Folder,
+    hotline: Callable[[], Hotline],
+    journal: Journal,
+    node: str = "",
+    speech: Callable[[str], str] = lambda text: "",
 ) -> web.Application:
     """The whole page. ``hotline`` gives the configuration in force; it is asked often.
 
     The database must have been prepared by records, kb and dashboard; ``node`` is the name
-    of this machine, for logs.
+    of this machine, for logs. ``speech`` makes a text into a sentence of the line and names it.
     """
     connection = journal.open_reader()
     sessions = Sessions(folder.database, connection)
     app = web.Application(client_max_size=BODY_MAX, middlewares=[errors, guard])
     app[FOLDER], app[HOTLINE], app[TRIES] = folder, hotline, Tries()
     app[COUNTING] = asyncio.Lock()
+    app[SPEECH] = speech
     app[SESSIONS] = sessions
     app[SEARCHER] = Searcher(folder.database)
     board = Board(connection, hotline, lambda: journal.trouble)

@@ -6,12 +6,14 @@ PAUSE in stream.py bounds how often. Instants are microseconds UTC.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from time import monotonic_ns
 
 from ..hotline import Hotline
-from ..records import callbacks, kinds, ledger, shifts, views
+from ..records import callbacks, kinds, ledger, shifts, switch, views
 from ..records.events import MICRO, Event, instant, now
+from ..records.opening import Opening
 from ..records.rota import DAY, Rota
 from ..records.store import last_seq, read
 from . import queries
@@ -43,10 +45,12 @@ class Board:
         self._day_after = 0  # instant before which the day is not counted again
         self._all = True  # nothing has been read yet
         self._rota: tuple[date, Rota, dict[str, str]] | None = None  # of a local date
+        self._turned = True  # a switch may have been thrown
+        self._opening = Opening(hotline())
         self.seq = last_seq(connection)
         self.lost = queries.lost_since(connection)
         at = now()
-        self.state = State(hotline=hotline(), now=at, day=self._read_day(at))
+        self.state = State(hotline(), at, self._read_day(at), self.opening())
 
     def note(self, events: Sequence[Event]) -> None:
         """Remember what these events touched; what was noted before is passed over."""
@@ -65,6 +69,8 @@ class Board:
                 self.lost = None
             elif event.kind in kinds.PEOPLE_KINDS | kinds.SHIFT_KINDS:
                 self._all, self._rota = True, None
+            elif event.kind in kinds.SWITCH:
+                self._turned = True
             else:
                 self._people = True
 
@@ -94,17 +100,29 @@ class Board:
         self.state.lost = self.lost
         self.state.trouble = self._trouble()
 
+    def opening(self) -> Opening:
+        """The hours and the switches in force; as they were, if the database cannot be read."""
+        hotline, switches = self.hotline(), self._opening.switches
+        if self._turned:
+            with suppress(sqlite3.Error):
+                switches = switch.read(self._connection)
+                self._turned = False
+        if hotline is not self._opening.hotline or switches != self._opening.switches:
+            self._opening = Opening(hotline, switches)
+        return self._opening
+
     def due(self, at: int) -> bool:
         """Whether time alone has changed something: a rest or a day has ended, an hour struck."""
         agents = self.state.agents.values()
         ends = [a.rest_until for a in agents if a.group == "resting"]
         ends += [a.until for a in agents if a.until is not None and a.group != "away"]
-        line, before = self.state.hotline, self.state.now
+        opening, before = self.state.opening, self.state.now
         return (
             any(self.state.now < until <= at for until in ends)
             or self._trouble() != self.state.trouble
             or self.day_is_due(at)
-            or line.is_open(instant(before)) != line.is_open(instant(at))
+            or opening.state(before) != opening.state(at)
+            or opening.in_force(before) != opening.in_force(at)
         )
 
     def day_is_due(self, at: int) -> bool:
@@ -115,7 +133,7 @@ class Board:
         calls = [(row["call"], call_of(row)) for row in views.open_calls(connection)]
         people = [agent_of(row, at) for row in views.there(connection)]
         members = queries.members(connection)
-        self.state = State(hotline=self.hotline(), now=at, day=self._read_day(at))
+        self.state = State(self.hotline(), at, self._read_day(at), self.opening())
         self._owed = True
         self.state.calls = {key: call for key, call in calls if call}
         self.state.agents = {agent.name: agent for agent in people}
@@ -139,7 +157,7 @@ class Board:
 
     def _read_touched(self, at: int) -> None:
         state = self.state
-        state.hotline = self.hotline()
+        state.hotline, state.opening = self.hotline(), self.opening()
         for key in sorted(self._calls):
             row = views.call(self._connection, key)
             call = call_of(row) if row else None

@@ -1,17 +1,39 @@
 """The board's page and its stream."""
 
+from dataclasses import dataclass
+
 from aiohttp import HttpVersion11, web
 
 from ..records.events import now
 from ..records.presence import MINUTES
-from .keys import ACCOUNT, STREAM, WORDS
+from ..records.switch import LONGEST
+from .accounts import COORDINATOR
+from .keys import ACCOUNT, HOTLINE, STREAM, WORDS
 from .pages import page
 from .presence_page import card_of
 from .state import LISTS
 
 
+@dataclass(frozen=True)
+class Typed:
+    """What somebody has typed into the form of the switch."""
+
+    until: str = ""
+    queue: str = ""
+    say: str = ""
+    clears: bool = False
+
+
 async def board(request: web.Request) -> web.Response:
     """Complete at the first paint; the script only keeps it so."""
+    return await render(request)
+
+
+async def render(
+    request: web.Request, problem: str = "", typed: Typed | None = None, status: int = 200
+) -> web.Response:
+    """The board; ``problem``: why the switch was not thrown."""
+    account = request[ACCOUNT]
     stream = request.app[STREAM]
     pieces = stream.page(request[WORDS].language)
     rows = [piece for id, piece in pieces.items() if id.startswith("call-")]
@@ -33,6 +55,12 @@ async def board(request: web.Request) -> web.Response:
         every="all" in request.query,
         me=await card_of(request),
         minutes=MINUTES,
+        status=status,
+        problem=problem,
+        typed=typed or Typed(),
+        longest=LONGEST,
+        may_switch=account is not None and COORDINATOR in account.roles,
+        choices=[(name, queue.label) for name, queue in request.app[HOTLINE]().queues.items()],
     )
 
 

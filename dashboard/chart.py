@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..hotline import Hotline
+from ..records.opening import Opening
 from .settings import DAY_HOURS, SLOT_MINUTES
 from .state import Slot
 
@@ -55,8 +56,8 @@ def chart(slots: tuple[Slot, ...], hotline: Hotline, local: datetime) -> Chart:
 
 def _span(busy: list[Slot], hotline: Hotline, local: datetime) -> tuple[int, int]:
     first, last = DAY_HOURS
-    periods = hotline.hours.periods(local.date()) if hotline.hours else []
-    if periods:
+    day = Opening(hotline).day(local.date())
+    if (periods := day.periods) and day.why != "always":
         end = periods[-1][1]
         first, last = periods[0][0].hour, (end.hour + bool(end.minute)) if end else 24
     if busy:

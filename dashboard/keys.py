@@ -17,6 +17,7 @@ from .words import Words
 COUNTING = web.AppKey("counting", asyncio.Lock)  # one report at a time
 FOLDER = web.AppKey("folder", Folder)
 HOTLINE: web.AppKey[Callable[[], Hotline]] = web.AppKey("hotline")
+SPEECH: web.AppKey[Callable[[str], str]] = web.AppKey("speech")  # text -> sentence
 SEARCHER = web.AppKey("searcher", Searcher)
 STREAM = web.AppKey("stream", Stream)
 SESSIONS = web.AppKey("sessions", Sessions)

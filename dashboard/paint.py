@@ -6,14 +6,16 @@ time is not even painted again.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 from markupsafe import Markup
 
-from ..hotline import Hotline
 from ..records.events import instant
+from ..records.opening import Opening
 from . import chart, clock
 from .settings import CALLS_SHOWN
 from .state import PAUSED, Agent, Call, Queue, State
@@ -21,6 +23,19 @@ from .words import Words
 
 Pieces = dict[str, str]
 Piece = tuple[str, object, Callable[[], object]]  # id, facts, how it is painted
+
+
+@dataclass(frozen=True)
+class Thrown:
+    """A switch as people read it. ``place``: the queue's label, empty for the line."""
+
+    place: str
+    state: str
+    when: str
+    actor: str
+    text: str
+    spoken: bool
+    clears: bool
 
 
 class Painter:
@@ -44,14 +59,16 @@ class Painter:
         self._painted = painted
         return {id: html for id, (_, html) in painted.items()}
 
-    def opening(self, hotline: Hotline, at: int) -> str:
+    def opening(self, opening: Opening, at: int) -> str:
         """The pill that says whether the line is open, and until when."""
-        return str(self._template.opening(*self._open_until(hotline, at)))
+        return str(self._template.opening(*self._open_until(opening, at)))
 
     def _plan(self, state: State) -> Iterator[Piece]:
         paint, day, online = self._template, state.day, state.online
-        until = self._open_until(state.hotline, state.now)
+        until = self._open_until(state.opening, state.now)
         yield "opening", until, lambda: paint.opening(*until)
+        thrown = self._thrown(state)
+        yield "switch", (until, thrown), lambda: paint.switch(until[0], until[1], thrown)
         yield "trouble", (state.lost, state.trouble), lambda: paint.trouble(state)
         figures = {
             "fig-waiting": (len(state.waiting), state.oldest, state.promised),
@@ -115,11 +132,30 @@ class Painter:
             self.words("since", at=clock.exact(at, state.hotline.zone)),
         )
 
-    def _open_until(self, hotline: Hotline, at: int) -> tuple[bool, str]:
-        now = instant(at)
-        change = hotline.next_change(now)
-        when = self._when(change.astimezone(hotline.zone), now) if change else ""
-        return hotline.is_open(now), when
+    def _open_until(self, opening: Opening, at: int) -> tuple[str, str]:
+        """The state of the line, and until when."""
+        change = opening.next_change(at)
+        when = self._when_of(change, at, opening.hotline.zone) if change else ""
+        return opening.state(at), when
+
+    def _thrown(self, state: State) -> list[Thrown]:
+        """The switches that decide now, the line's first."""
+        found, zone = state.opening.in_force(state.now), state.hotline.zone
+        return [
+            Thrown(
+                place=state.queue_label(queue) if queue else "",
+                state=one.state,
+                when=self._when_of(one.until, state.now, zone),
+                actor=one.actor,
+                text=one.text,
+                spoken=bool(one.sound),
+                clears=one.clears,
+            )
+            for queue, one in sorted(found.items())
+        ]
+
+    def _when_of(self, instant_: int, at: int, zone: ZoneInfo) -> str:
+        return self._when(instant(instant_).astimezone(zone), instant(at))
 
     def _when(self, at: datetime, now: datetime) -> str:
         """ "18 h" today, "demain 9 h", "lundi 9 h"; ``at`` is local."""

@@ -16,6 +16,7 @@ from . import (
     sheets_page,
     shifts_page,
     signin,
+    switching,
     voicemail,
     welcome_page,
 )
@@ -35,6 +36,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROUTES: tuple[tuple[str, str, View, frozenset[str]], ...] = (
     ("GET", "/", board_page.board, MEMBERS),
     ("GET", "/stream", board_page.follow, MEMBERS),
+    ("POST", "/switch", switching.throw, COORDINATORS),
     ("GET", "/ledger", ledger_page.show, PLEDGED),
     (
         "POST",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from ..hotline import Hotline
 from ..records.changes import Row
 from ..records.events import instant
+from ..records.opening import Opening
 from ..records.presence import is_over
 from ..records.views import Figures
 from .queries import Share
@@ -131,6 +132,7 @@ class State:
     hotline: Hotline
     now: int
     day: Day
+    opening: Opening
     calls: dict[str, Call] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -84,7 +84,7 @@ class Stream:
 
     def opening(self, language: str) -> str:
         """The pill of the line alone, for pages that show nothing else of the board."""
-        return self._edition(language).painter.opening(self.board.hotline(), now())
+        return self._edition(language).painter.opening(self.board.opening(), now())
 
     def join(
         self, transport: asyncio.Transport, language: str, session: str, chunked: bool

@@ -3,8 +3,9 @@
 What becomes of a promise is folded in records/promised.py. Instants: microseconds UTC.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from .store import Store
 REASON = 200  # characters
 DUE = """SELECT c.* FROM callbacks c LEFT JOIN ledger l ON l.caller = c.caller AND l.closed IS NULL
     WHERE c.ended IS NULL AND c.stage = 'waiting' AND c.due <= :at
+        AND c.queue NOT IN (SELECT value FROM json_each(:shut))
         AND (c.only OR l.claimed_until IS NULL OR l.claimed_until <= :at)
         AND c.caller NOT IN (SELECT caller FROM blocks WHERE ended IS NULL AND until > :at)
     ORDER BY c.since LIMIT :limit"""
@@ -121,9 +123,10 @@ def take(path: Path, caller: str, agent: str) -> str:
     return channel
 
 
-def due(connection: sqlite3.Connection, at: int, limit: int) -> list[Row]:
-    """Promises that may be kept now, the oldest arrival first."""
-    return connection.execute(DUE, {"at": at, "limit": limit}).fetchall()
+def due(connection: sqlite3.Connection, at: int, limit: int, shut: Sequence[str] = ()) -> list[Row]:
+    """Promises that may be kept now, the oldest arrival first; none of the queues that are shut."""
+    values = {"at": at, "limit": limit, "shut": json.dumps(list(shut))}
+    return connection.execute(DUE, values).fetchall()
 
 
 def next_due(connection: sqlite3.Connection, at: int) -> int | None:

@@ -13,6 +13,8 @@ QUEUE = "DECROCHE_QUEUE"  # where the fallback puts the caller
 # A key that no phone has (RFC 4733 event 15): the flows end a sentence with it over AMI.
 STOP = "D"
 
+SWITCHES = "decroche-switch"  # family of Asterisk's database: what it knows of the switch
+
 TRUNK = "trunk-"  # prefix of a trunk's endpoint; no agent's name may begin so
 CALLERS = "callers"  # context of the line itself
 TALK = "talk"  # context that runs on an agent's phone when it answers (Dial's U)

@@ -70,10 +70,10 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
     ),
     (
         "journal",
-        "what was purged, rotated, forgotten; who recorded a sentence; the machine's connections",
+        "what was purged, rotated, forgotten; who recorded a sentence; the switch; connections",
         clocks.AUDIT,
         """SELECT min(at) FROM journal WHERE kind GLOB 'privacy.*' OR kind GLOB 'pbx.*'
-            OR kind GLOB 'prompt.*'""",
+            OR kind GLOB 'prompt.*' OR kind GLOB 'line.*'""",
     ),
     ("calls", "one row for each call", clocks.CALLS, "SELECT min(arrived) FROM calls"),
     ("offers", "which agent's phone rang", clocks.AGENTS, "SELECT min(rang) FROM offers"),
@@ -143,6 +143,7 @@ TABLES: tuple[tuple[str, str, float | None, str], ...] = (
         clocks.HEARD,
         "SELECT min(heard) FROM messages WHERE removed IS NULL",
     ),
+    ("switches", "who closed or opened the line last, and what was said", None, ""),
     ("days", "figures of days; nothing about anybody", None, ""),
     ("presence", "what each agent declared last", None, "SELECT min(since) FROM presence"),
     (

@@ -34,6 +34,11 @@ REKEYED = "agent.rekeyed"  # by: the phone has another password
 ECHOED = "agent.echoed"  # by: made the echo call that tests the headset
 CONFIRMED = "agent.confirmed"  # by: heard themselves in it
 
+LINE_CLOSED = "line.closed"  # by hand: queue, until, text, sound, clears
+LINE_SHORT = "line.short"  # of staff: queue, until, text, sound
+LINE_OPENED = "line.opened"  # queue, until
+LINE_AUTO = "line.auto"  # queue: as the hours say again
+
 PBX_CONNECTED = "pbx.connected"  # boot
 PBX_LOST = "pbx.lost"  # reason
 
@@ -88,6 +93,7 @@ PEOPLE_KINDS = frozenset({ADDED, CHANGED, REMOVED, DISABLED, ENABLED})
 PHONE_KINDS = frozenset({REKEYED, DISABLED, ENABLED})  # put in force without an apply
 START_KINDS = frozenset({INVITED, JOINED, ACCEPTED, REKEYED, ECHOED, CONFIRMED})
 PRESENCE = {AVAILABLE: "available", PAUSED: "paused", AWAY: "away"}
+SWITCH = {LINE_CLOSED: "closed", LINE_SHORT: "short", LINE_OPENED: "open", LINE_AUTO: "auto"}
 OUTCOMES = (
     "answered",
     "abandoned",

@@ -17,6 +17,7 @@ from .events import Event
 from .owed import fold_ledger, missed, not_missed, talked
 from .promised import fold_callback
 from .starting import fold_start
+from .switched import fold_thrown
 
 KEYS = {
     "calls": "call",
@@ -28,6 +29,7 @@ KEYS = {
     "blocks": "caller",
     "days": "date",
     "starts": "agent",
+    "switches": "place",
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
@@ -58,6 +60,8 @@ def fold(state: State, event: Event) -> Changes:
         return fold_start(state, event)
     if event.kind == kinds.DAY_COUNTED:
         return fold_day(state, event)
+    if event.kind in kinds.SWITCH:
+        return fold_thrown(state, event)
     return []
 
 

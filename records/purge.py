@@ -212,7 +212,8 @@ def _agents(connection: sqlite3.Connection, limit: int) -> int:
 
 def _audit(connection: sqlite3.Connection, limit: int) -> int:
     sql = """DELETE FROM journal WHERE at <= ? AND (kind GLOB 'privacy.*'
-        OR kind GLOB 'pbx.*' OR kind GLOB 'record.*' OR kind GLOB 'prompt.*')"""
+        OR kind GLOB 'pbx.*' OR kind GLOB 'record.*' OR kind GLOB 'prompt.*'
+        OR kind GLOB 'line.*')"""
     return connection.execute(sql, (limit,)).rowcount
 
 

@@ -13,7 +13,7 @@ from .changes import Change
 from .projections import KEYS
 
 Values = dict[str, Any]
-RARE = ("ledger", "callbacks", "messages", "blocks", "days", "starts")  # read again each time
+RARE = frozenset(KEYS) - {"calls", "offers", "presence"}  # read again each time
 # Calls whose rows are deleted keep their numbers: the days that were counted know the highest.
 NEXT = """SELECT 1 + max(coalesce((SELECT max(number) FROM calls), 0),
     coalesce((SELECT max(last) FROM days), 0))"""

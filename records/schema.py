@@ -125,6 +125,18 @@ PROJECTIONS = {
             heard_by TEXT,               -- agent or account
             removed INTEGER              -- when the recording was deleted
         ) STRICT, WITHOUT ROWID""",
+    "switches": """
+        CREATE TABLE switches (
+            place TEXT PRIMARY KEY,      -- a queue; empty: the line
+            state TEXT NOT NULL,         -- open, short, closed, auto
+            since INTEGER NOT NULL,
+            until INTEGER NOT NULL,
+            text TEXT NOT NULL,          -- what callers hear
+            sound TEXT NOT NULL,         -- its name among the prompts; empty: none
+            actor TEXT NOT NULL,         -- account, or the command line
+            clears INTEGER NOT NULL,     -- 1: who waits is told, too
+            void INTEGER NOT NULL        -- of the line: what was thrown before is over
+        ) STRICT, WITHOUT ROWID""",
     "days": """
         CREATE TABLE days (
             date TEXT PRIMARY KEY,       -- local
@@ -155,6 +167,7 @@ INDEXES = {
     "messages": ("CREATE INDEX messages_kept ON messages (left) WHERE removed IS NULL",),
     "callbacks": ("CREATE INDEX callbacks_open ON callbacks (due) WHERE ended IS NULL",),
     "starts": (),
+    "switches": (),
     "days": ("CREATE INDEX days_last ON days (last)",),  # a new call's number depends on it
 }
 
@@ -243,6 +256,12 @@ def m008_days(db: Database) -> None:
     """For a line that is older: where callers gave up is known after a rebuild."""
     if "gave_up" not in db["calls"].columns_dict:
         db.execute("ALTER TABLE calls ADD COLUMN gave_up TEXT")
+    make_projections(db.conn)
+
+
+@migrations()
+def m009_switch(db: Database) -> None:
+    """For a line that is older than the switch."""
     make_projections(db.conn)
 
 

@@ -123,8 +123,8 @@ def test_every_queue_forbids_forwarding(files: Files) -> None:
 
 def test_the_fallbacks_hours_are_those_of_the_line(files: Files) -> None:
     text = files["extensions.conf"]
-    assert "GotoIfTime(09:00-11:59,mon,*,*,Europe/Paris?queue,1)" in text
-    assert "GotoIfTime(14:00-23:59,mon,*,*,Europe/Paris?queue,1)" in text
+    assert "GotoIfTime(09:00-11:59,mon,*,*,Europe/Paris?${WAY},1)" in text
+    assert "GotoIfTime(14:00-23:59,mon,*,*,Europe/Paris?${WAY},1)" in text
     assert '"${TODAY}" = "2026-12-25"' in text
 
 

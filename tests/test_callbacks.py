@@ -13,6 +13,7 @@ from decroche.hotline import Callbacks, HotlineError, parse
 from decroche.records import booking, callbacks, kinds, ledger, numbers, people
 from decroche.records.callbacks import CallbackError
 from decroche.records.events import MICRO, Event, now
+from decroche.records.opening import Opening, as_instant
 from decroche.records.outside import as_dialled, may_dial
 from decroche.records.promised import AGENT, CALLER, of_attempt
 from decroche.records.rebuild import projections, rebuild
@@ -310,5 +311,16 @@ def test_odd_rules_are_refused(line: str, what: str) -> None:
 def test_nobody_is_called_in_a_quiet_time() -> None:
     hotline = parse(TEXT + '[callbacks]\nquiet = ["12:30-13:30"]\n')
     at = datetime(2026, 11, 24, 12, 45, tzinfo=ZoneInfo("Europe/Paris"))
-    assert not hotline.may_call(at)
-    assert hotline.may_call(at.replace(hour=14))
+    opening = Opening(hotline)
+    assert not opening.may_call(as_instant(at), "demarches")
+    assert opening.may_call(as_instant(at.replace(hour=14)), "demarches")
+
+
+def test_promises_of_queues_that_are_shut_do_not_stand_before_the_others(path: Path) -> None:
+    rules = Callbacks()
+    for number, queue in enumerate(("visio", "demarches")):
+        caller, at = f"{number:032x}", now() - 10 + number
+        append(path, callbacks.promise(rules, caller, f"c{number}", queue, "t", "1", at, at))
+    with closing(reader(path)) as connection:
+        found = callbacks.due(connection, now(), 1, ["visio"])
+    assert [row["queue"] for row in found] == ["demarches"]

@@ -19,6 +19,8 @@ ROOM = Path(words.__file__).parent
 COMPOSED = {
     "stage.": 5,
     "error.": 11,
+    "switch.by_hand.": 3,
+    "switch.problem.": 3,
     "ledger.gave_up.": 4,
     "ledger.reason.": 3,
     "ledger.parts.": 3,

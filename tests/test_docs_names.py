@@ -145,7 +145,7 @@ def test_what_is_commented_out_in_the_example_is_the_default() -> None:
     parts = re.split(r"(?m)^(?=#? ?\[)", text)
     for at, part in enumerate(parts):
         if re.match(r"#? ?\[(line|network|menu|queues)", part):
-            absent = "overflow|max_waiting|external_address|page_url"
+            absent = "overflow|hours|max_waiting|external_address|page_url"
             keys = rf"(?m)^# (\[network\]|(?!({absent}) = )[a-z_]+ = )"
             parts[at] = re.sub(keys, r"\1", part)
     assert "".join(parts) != text

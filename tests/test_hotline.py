@@ -1,14 +1,21 @@
 """hotline.toml: errors that name line, key and expectation; hours in local time, every night."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decroche.hotline import Hotline, HotlineError, load, menu_pieces, parse, prompt_texts
+from decroche.hotline import (
+    HotlineError,
+    load,
+    menu_pieces,
+    parse,
+    prompt_texts,
+    public_holidays,
+)
 
 ROOT = Path(__file__).parent.parent
 GOOD = """[line]
@@ -135,95 +142,79 @@ def test_a_bad_name_of_a_queue_is_refused(name: str) -> None:
         parse(GOOD.replace("[queues.visio]", f'[queues."{name}"]'))
 
 
-# Hours.
+# Hours; what they mean: tests/test_opening.py.
 
 
-def hours(text: str) -> Hotline:
-    return parse(GOOD + f"\n[hours]\n{text}")
+def refused_hours(text: str, table: str = "hours") -> str:
+    with pytest.raises(HotlineError) as told:
+        parse(GOOD + f"\n[{table}]\n{text}")
+    return str(told.value)
 
 
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def test_a_line_without_hours_is_always_open() -> None:
-    assert parse(GOOD).is_open(at("2026-11-22T03:00"))
-    assert parse(GOOD).next_change(at("2026-11-22T03:00")) is None
+@pytest.mark.parametrize("table", ["hours", "queues.visio.hours"])
+@pytest.mark.parametrize(
+    ("text", "key", "told"),
+    [
+        ('monday = ["9-18"]', "monday", "not a period"),
+        ('monday = ["18:00-09:00"]', "monday", "split it at midnight"),
+        ('monday = ["09:00-12:00", "11:00-14:00"]', "monday", "overlap"),
+        ('on_holidays = ["09:00-12:00", "11:00-14:00"]', "on_holidays", "overlap"),
+        ('open = ["2026-12-24"]', "open", "2026-12-24 09:00-12:00"),
+        ('open = ["24/12/2026 09:00-12:00"]', "open", "write it as"),
+        ('open = ["20261224 09:00-12:00"]', "open", "write it as"),
+        ('open = ["2026-02-30 09:00-12:00"]', "open", "write it as"),
+        ('open = ["2026-12-24 9:00-12:00"]', "open", "not a period"),
+        (
+            'open = ["2026-12-24 09:00-12:00", "2026-12-24 11:00-14:00"]',
+            "open",
+            "overlap",
+        ),
+        ('closed = ["Noël"]', "closed", "date"),
+        ('holidays = "XX"', "holidays", 'expected a code like "FR" or "FR-GP"'),
+        ('holidays = "FR-QQ"', "holidays", "FR-Alsace, FR-GP"),
+        ('holidays = ""', "holidays", "no such country"),
+        ('holidays = "utils"', "holidays", "no such country"),  # a module of the library
+        ('holidays = "HolidayBase"', "holidays", "no such country"),
+        ('holidays = "FR-"', "holidays", "no such country"),
+    ],
+)
+def test_odd_hours_are_refused_with_line_and_remedy(
+    table: str, text: str, key: str, told: str
+) -> None:
+    found = refused_hours(text, table)
+    assert f"{table}.{key}" in found and told in found
+    line = GOOD.count("\n") + 3
+    assert found.startswith(f"hotline.toml, line {line}: ")
 
 
 @pytest.mark.parametrize(
-    ("instant", "is_open"),
+    ("region", "day", "is_one"),
     [
-        ("2026-11-23T07:59:59", False),  # a Monday in winter: Paris is one hour ahead
-        ("2026-11-23T08:00:00", True),
-        ("2026-11-23T10:59:59", True),
-        ("2026-11-23T11:00:00", False),
-        ("2026-11-23T13:00:00", True),
-        ("2026-11-23T22:59:59", True),  # until 24:00
-        ("2026-11-23T23:00:00", False),
-        ("2026-07-20T06:59:59", False),  # a Monday in summer: two hours ahead
-        ("2026-07-20T07:00:00", True),
-        ("2026-11-24T10:00:00", False),  # a Tuesday
-        ("2026-12-28T10:00:00", False),  # a Monday that is closed
+        ("FR", "2026-12-25", True),
+        ("FR", "2026-12-26", False),
+        ("FR-Alsace", "2026-12-26", True),
+        ("FR-57", "2026-12-26", True),
+        ("FR-Alsace", "2026-04-03", True),
+        ("FR", "2026-05-27", False),
+        ("FR-GP", "2026-05-27", True),
+        ("FR-971", "2026-05-27", True),
+        ("FR-RE", "2026-12-20", True),
+        ("FR-YT", "2026-04-27", True),
+        ("FR-MQ", "2026-05-22", True),
+        ("FR-GY", "2026-06-10", True),
+        ("DE-BY", "2026-01-06", True),
+        ("BE", "2026-07-21", True),
     ],
 )
-def test_hours_are_local(instant: str, is_open: bool) -> None:
-    line = hours('monday = ["14:00-24:00", "09:00-12:00"]\nclosed = [2026-12-28]')
-    assert line.is_open(at(instant)) is is_open
+def test_public_holidays_of_a_region(region: str, day: str, is_one: bool) -> None:
+    assert (date.fromisoformat(day) in public_holidays(region, 2026)) is is_one
 
 
-def test_a_night_that_goes_on_after_midnight_has_no_gap() -> None:
-    line = hours('monday = ["20:00-24:00"]\ntuesday = ["00:00-02:00"]')
-    assert line.is_open(at("2026-11-23T22:59:59.999999"))
-    assert line.is_open(at("2026-11-23T23:00:00"))
-    assert line.next_change(at("2026-11-23T22:30:00")) == at("2026-11-24T01:00:00")
-
-
-def test_the_night_in_which_an_hour_is_missing() -> None:
-    """2026-03-29, Paris: 02:00 becomes 03:00 at 01:00 UTC."""
-    line = hours('sunday = ["01:30-02:30", "03:30-04:00"]')
-    assert line.is_open(at("2026-03-29T00:30"))
-    assert line.is_open(at("2026-03-29T00:59:59"))
-    assert not line.is_open(at("2026-03-29T01:00"))  # 03:00 local: 02:30 never came
-    assert line.is_open(at("2026-03-29T01:30"))
-    assert not line.is_open(at("2026-03-29T02:00"))
-
-
-def test_the_night_in_which_an_hour_comes_twice() -> None:
-    """2026-10-25, Paris: 03:00 becomes 02:00 at 01:00 UTC; both 02:30 are open."""
-    line = hours('sunday = ["02:15-02:45"]')
-    for instant, is_open in (
-        ("00:14:59", False),
-        ("00:15:00", True),
-        ("00:45:00", False),
-        ("01:14:59", False),
-        ("01:15:00", True),
-        ("01:45:00", False),
-    ):
-        assert line.is_open(at(f"2026-10-25T{instant}")) is is_open
-
-
-@pytest.mark.parametrize("start", ["2026-03-28T12:00", "2026-10-24T12:00", "2026-12-20T12:00"])
-def test_the_next_change_is_a_change_and_the_first_one(start: str) -> None:
-    line = hours(
-        'saturday = ["09:00-24:00"]\nsunday = ["00:00-01:30", "10:00-24:00"]\n'
-        'monday = ["00:00-18:00"]\nclosed = [2026-12-28]'
-    )
-    instant = at(start)
-    for _ in range(6):
-        change = line.next_change(instant)
-        assert change is not None and change > instant
-        state = line.is_open(instant)
-        assert line.is_open(change) is not state
-        moment = instant
-        while moment < change:
-            assert line.is_open(moment) is state
-            moment += timedelta(minutes=5)
-        instant = change
-
-
-def test_a_line_that_never_opens_has_no_next_change() -> None:
-    assert hours("monday = []").next_change(at("2026-11-23T10:00")) is None
+def test_public_holidays_have_names_in_the_language_of_the_line() -> None:
+    christmas = date(2026, 12, 25)
+    assert public_holidays("FR", 2026, "fr")[christmas] == "Noël"
+    assert public_holidays("FR", 2026, "en")[christmas] == "Christmas Day"
+    assert public_holidays("DE", 2026, "fr")[christmas]
 
 
 # Sentences.
