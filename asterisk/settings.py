@@ -115,6 +115,7 @@ def _pending(folder: Folder) -> list[str]:
 def _owe(folder: Folder, names: Sequence[str]) -> None:
     """Keep on the disk what Asterisk is still to read; an Asterisk that starts reads all."""
     if names:
+        folder.pbx.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(folder.pbx / OWED, "\n".join(names))
     else:
         (folder.pbx / OWED).unlink(missing_ok=True)

@@ -66,7 +66,8 @@ def menu_test(
     folder = folder_of(context)
     hotline = load(folder.hotline)
     instant = _instant(when, hotline.zone)
-    thrown = switch.read_from(folder.database) if when is None else {}  # by hand, for today
+    today = when is None and folder.database.exists()
+    thrown = switch.read_from(folder.database) if today else {}  # what is said by hand
     press = _asked if keys is None else _scripted(keys)
     tell: Callable[[Step], None] = (lambda step: None) if as_json else _print
     if not as_json:

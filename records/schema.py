@@ -1,7 +1,8 @@
 """The database file: tables and how they came to be (sqlite-utils migrations).
 
 Migrate from one place, before anything else opens the file: the migrations of
-sqlite-utils are not safe for several processes at once.
+sqlite-utils are not safe for several processes at once. One file because the tables are read
+together, and their steps in their order.
 """
 
 import os

@@ -139,6 +139,7 @@ def test_the_clocks_are_told_as_they_are() -> None:
     table = page.split("## The clocks")[1].split("\n## ")[0]
     told = sorted(int(days) for days in re.findall(r"^\| .* \| (\d+) \|", table, re.MULTILINE))
     names = "TOKEN OWED HEARD MESSAGES CALLS AGENTS AUDIT ASTERISK KEYS ERASURES".split()
+    names += ["INVITATIONS", "AGENTS"]  # links; and shifts, as what agents did
     names += ["REPLACED", "BLOCK_LONGEST", "TOKEN"]  # after a block a token has its clock again
     assert told == sorted(getattr(clocks, name) for name in names)
     assert f"older than {clocks.BACKUPS} days" in table

@@ -82,7 +82,7 @@ def test_a_new_table_and_its_removal_leave_the_file_as_it_was(folder: Folder) ->
     edit(folder, lambda document: table(document, "trunks", "other").update(values))
     between = folder.hotline.read_text("utf-8")
     assert "\n\n[trunks.other]\n" in between
-    assert '# always open. A date in "closed" is closed all day.\n[hours]' in between
+    assert "those over the week.\n[hours]" in between
     edit(folder, lambda document: table(document, "trunks").pop("other"))
     assert folder.hotline.read_text("utf-8") == before
 
