@@ -31,13 +31,13 @@ def hours_show(context: click.Context, as_json: bool) -> None:
 
     Example: decroche hours show --json
     """
+    from decroche.hotline import load
     from decroche.records import agenda, switch
-    from decroche.records.applied import Applied
     from decroche.records.events import instant, now
     from decroche.records.opening import Opening
 
     folder, at = line_of(context), now()
-    hotline = Applied(folder)()
+    hotline = load(folder.applied if folder.applied.exists() else folder.hotline)
     opening = Opening(hotline, switch.read_from(folder.database))
     in_force = agenda.now_in_force(opening, at)
     days = agenda.days(opening, instant(at).astimezone(hotline.zone).date())
@@ -50,13 +50,15 @@ def hours_show(context: click.Context, as_json: bool) -> None:
         click.echo(f"{row['what']}: {row['state']} until {row['until']} ({row['why']}){said}")
     print_rows(days, False, "")
     if not _applied(context, hotline):
-        click.echo("hotline.toml says something else. Next: decroche apply", err=True)
+        click.echo("hotline.toml is not in force as it is now. Next: decroche apply", err=True)
 
 
 def _applied(context: click.Context, hotline: Any) -> bool:
     """Whether the hours in force are those of hotline.toml."""
     from decroche.hotline import HotlineError, load
 
+    if not folder_of(context).applied.exists():
+        return False
     try:
         found = load(folder_of(context).hotline)
     except HotlineError:
