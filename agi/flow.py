@@ -51,8 +51,8 @@ async def take(channel: Channel, line: Line, seek: Seek, promise: Promise, turn:
     await channel.answer()
     key = await greet(channel, line)
     key, queue = await choose(channel, line, key, who)
-    if not key:
-        queue = opening.open_queue(at, queue)  # who presses nothing reaches a human
+    if not key or _wants_a_human(line, key):
+        queue = opening.open_queue(at, queue)
     if key and key == line.back_key and await promise(channel, line, who, queue, arrived):
         return
     state = opening.state(at, queue)
@@ -170,6 +170,11 @@ async def choose(channel: Channel, line: Line, key: str, who: Who) -> tuple[str,
             silences -= 1
         key = await _forgive(channel, line, key, "".join(queues))
     return "", menu.default
+
+
+def _wants_a_human(line: Line, key: str) -> bool:
+    """Whether the key is the one for any human, and no choice of the menu."""
+    return key == HUMAN and all(choice.key != HUMAN for choice in line.hotline.menu.choices)
 
 
 async def _forgive(channel: Channel, line: Line, key: str, known: str) -> str:

@@ -62,6 +62,21 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
+def media_port() -> int:
+    """An even port that is free, with the one for video two further: SIPp ends at once without."""
+    for _ in range(100):
+        port = free_port() & ~1
+        kind = socket.SOCK_DGRAM
+        with socket.socket(type=kind) as one, socket.socket(type=kind) as two:
+            try:
+                one.bind(("127.0.0.1", port))
+                two.bind(("127.0.0.1", port + 2))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free ports for sound")
+
+
 @dataclass(frozen=True)
 class Message:
     """One SIP message as logged by SIPp. ``at`` is seconds since 1970."""
@@ -145,7 +160,7 @@ def run(
     log = folder / f"{name}.messages"
     command = [
         sipp(), f"127.0.0.1:{target}", "-sf", str(folder / f"{name}.xml"), "-i", "127.0.0.1",
-        "-p", str(port), "-mp", str(free_port() & ~1), "-nostdin", "-trace_msg",
+        "-p", str(port), "-mp", str(media_port()), "-nostdin", "-trace_msg",
         "-message_file", str(log), "-r", str(rate), "-l", "1000", "-timeout", "300",
     ]  # fmt: skip
     if calls is not None:

@@ -103,6 +103,10 @@ async def test_whoever_presses_nothing_reaches_the_queue_that_is_open(tmp_path: 
     assert (night.queue, night.heard, night.outcomes) == ("", ["closed"], ["closed"])
 
 
+async def test_zero_leads_to_the_queue_that_is_open(tmp_path: Path) -> None:
+    assert (await call(tmp_path, EVENING, Spy([("menu", "0")]))).queue == "visio"
+
+
 async def test_whoever_chooses_a_queue_that_is_closed_is_told_so(tmp_path: Path) -> None:
     met = await call(tmp_path, MORNING, Spy([("menu", "2")]))
     assert met.queue == "" and met.outcomes == ["closed"]

@@ -128,7 +128,6 @@ def test_days_that_differ_come_and_go(folder: Folder) -> None:
         (["holiday", "2026-12-24"], "write when it is open"),
         (["holiday", "24/12"], "does not match"),
         (["close"], "nothing is in force yet; type: decroche apply"),
-        (["show"], "nothing is in force yet; type: decroche apply"),
     ],
 )
 def test_what_makes_no_sense_changes_nothing(
