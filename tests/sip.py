@@ -3,7 +3,8 @@
 :class:`Phones` register like agents' headsets and answer (or do not). A
 :class:`Caller` dials the line like a trunk, presses keys and hangs up. Each is
 a SIPp process on loopback with a log of every message and its microsecond,
-which is the truth that tests compare with.
+which is the truth that tests compare with. One file because phones, callers and their
+messages are one language.
 """
 
 import os
