@@ -133,6 +133,7 @@ def test_a_forwarding_phone_sends_nobody_elsewhere(
     line.call(("bye-after", "4000")).succeed(20)
     assert phones.log.messages("sent", "SIP/2.0 302")
     assert target.log.messages("received", "INVITE") == []
+    line.until_quiet()
     row = line.calls()[-1]
     assert (row["outcome"], row["fellback"]) == ("abandoned", 0)
 
