@@ -20,6 +20,11 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 UPDATE = "UPDATE_DOCS=1 ./run test tests/test_docs.py"
 MARK = f"<!-- What follows is made from the commands themselves: {UPDATE} -->\n"
+SHOWN = sorted(
+    path
+    for kind in ("templates/*.html", "locale/*.toml")
+    for path in (ROOT / "dashboard").glob(kind)
+)
 PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
 
 
@@ -83,14 +88,24 @@ COMMAND = re.compile(r"(?:^|`|bin/|&& |: )(?:\./run|decroche|hotline) ([^`\n#|&]
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_commands_in_a_page_exist(path: Path) -> None:
     """A command line in a page names a command that there is, whatever its arguments."""
-    for text in COMMAND.findall(path.read_text("utf-8")):
+    check_commands(path.name, COMMAND.findall(path.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.name)
+def test_commands_that_a_page_of_the_dashboard_shows_exist(path: Path) -> None:
+    found = re.findall(r"\bdecroche ([a-z][^<\n\"]*)", path.read_text("utf-8"))
+    check_commands(path.name, found)
+
+
+def check_commands(name: str, texts: list[str]) -> None:
+    for text in texts:
         words = re.sub(r"--dir \S+", "", text).split()
         words = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
         if words and words[0] not in ("test", "bench", "up"):
             command = main.commands.get(words[0])
-            assert command, f"{path.name}: {text!r} is no command"
+            assert command, f"{name}: {text!r} is no command"
             if isinstance(command, click.Group) and words[1:]:
-                assert words[1] in command.commands, f"{path.name}: {text!r} is no command"
+                assert words[1] in command.commands, f"{name}: {text!r} is no command"
 
 
 # All pages.
