@@ -59,7 +59,7 @@ def _rows(folder: Folder, queue: str) -> list[dict[str, Any]]:
 
     from decroche.records import abilities, schema, views
     from decroche.records.events import now
-    from decroche.records.roll import presence_of
+    from decroche.records.roll import presence_of, reach_of
 
     able = abilities.abilities(folder.database)
     with closing(schema.reader(folder.database)) as connection:
@@ -72,7 +72,7 @@ def _rows(folder: Folder, queue: str) -> list[dict[str, Any]]:
             "tier": places[row["name"]].tier,
             "skills": " ".join(sorted(able[row["name"]].skills)),
             "presence": presence_of(row, now()),
-            "phone": "reachable" if row["reachable"] else "not registered",
+            "phone": reach_of(row),
         }
         for row in sorted(here, key=lambda r: (places[r["name"]].tier, places[r["name"]].position))
     ]

@@ -56,7 +56,7 @@ def as_row(row: sqlite3.Row, at: int) -> dict[str, Any]:
         "skills": row["skills"],
         "presence": "disabled" if row["disabled"] is not None else presence_of(row, at),
         "until": _clock(row["until"]),
-        "phone": phone_of(row),
+        "phone": reach_of(row),
         "does": row["stage"],
         "invitation": state_of(row, at),
     }
@@ -69,7 +69,7 @@ def presence_of(row: Row | sqlite3.Row, at: int) -> str:
     return "paused (missed calls)" if row["by"] == "missed" else str(row["state"])
 
 
-def phone_of(row: Row | sqlite3.Row) -> str:
+def reach_of(row: Row | sqlite3.Row) -> str:
     """Whether an agent's phone can ring, in a word."""
     if row["outside"]:
         return "outside"

@@ -115,15 +115,6 @@ def working(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute(sql).fetchall())
 
 
-def roster(connection: sqlite3.Connection) -> list[Row]:
-    """Who is available or paused, once for each of their queues: queue, agent, state, until."""
-    return connection.execute(
-        """SELECT m.queue, m.agent, p.state, p.until FROM presence p
-        JOIN agents a ON a.name = p.agent JOIN members m ON m.agent = p.agent
-        WHERE p.state IN ('available', 'paused') AND a.disabled IS NULL"""
-    ).fetchall()
-
-
 def ever_present(connection: sqlite3.Connection) -> frozenset[str]:
     """The names of all agents who ever declared anything or were rung, gone or not."""
     return frozenset(row["agent"] for row in connection.execute("SELECT agent FROM presence"))

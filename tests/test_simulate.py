@@ -30,6 +30,7 @@ from decroche.records.events import MICRO
 from decroche.records.met import Met, met, peak
 
 from .live import PROMPTS, until
+from .test_drill import left_over
 
 HOTLINE = """
 # A comment of the admin's.
@@ -217,19 +218,6 @@ def start(folder: Path, place: Path, *words: str) -> subprocess.Popen[str]:
         text=True,
         env=os.environ | {"TMPDIR": str(place)},
     )
-
-
-def left_over(place: Path) -> list[str]:
-    """Processes and files that should be gone."""
-    found = [str(path) for path in place.iterdir()]
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if str(place) in line:
-            found.append(line)
-    return found
 
 
 def contents(folder: Path) -> dict[str, str]:
