@@ -29,7 +29,8 @@ from decroche.records import people, tail
 from decroche.records.folder import Folder
 from decroche.records.schema import reader
 
-from .sip import Caller, Phones, Process, free_port
+from .ports import SOUND, free_port
+from .sip import Caller, Phones, Process
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DID = "0900000000"
@@ -134,7 +135,7 @@ class LiveLine:
         self.folder = Folder(self.base / "dir")
         self.sip = self.base / "sip"
         tcp = socket.SOCK_STREAM
-        rtp = 20_000 + os.getpid() % 100 * 100
+        rtp = SOUND + os.getpid() % 100 * 20
         self.ports = {name: free_port(tcp) for name in ("ami", "agi", "page")}
         self.ports |= {"sip": free_port(), "street": free_port(), "rtp": rtp}
         self.head = HEAD.format(**self.ports, rtp_last=rtp + 9999, did=DID)

@@ -10,12 +10,14 @@ messages are one language.
 import os
 import re
 import shutil
-import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from .ports import free_port, holds, sound_port
 
 HEAD = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="story">\n'
 SDP = """v=0
@@ -42,6 +44,7 @@ TONE = bytes([0xD5, 0xA8, 0xA2, 0xA8, 0xD5, 0x28, 0x22, 0x28] * 2) * 500
 HERE = "sip:x@[local_ip]:[local_port]"
 TAG = ";tag=p[call_number]"
 END = "</scenario>"
+NO_PORT = 254  # how SIPp ends if it cannot bind one of its ports
 LOGGED = re.compile(
     r"^-{20,} (\d{4}-\d\d-\d\d)[ T\t]+(\d\d:\d\d:\d\d\.\d{6})\s*\n"
     r".*?message (sent|received)[^\n]*\n\n(.*?)(?=^-{20,} \d{4}|\Z)",
@@ -54,28 +57,6 @@ def sipp() -> str:
     found = os.environ.get("SIPP") or shutil.which("sipp")
     assert found, "SIPp is missing: run the tests through ./run test, or set SIPP"
     return found
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port of the loopback that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def media_port() -> int:
-    """An even port that is free, with the one for video two further: SIPp ends at once without."""
-    for _ in range(100):
-        port = free_port() & ~1
-        kind = socket.SOCK_DGRAM
-        with socket.socket(type=kind) as one, socket.socket(type=kind) as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 2))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free ports for sound")
 
 
 @dataclass(frozen=True)
@@ -113,8 +94,9 @@ class Process:
 
     def tail(self) -> str:
         seen = [f"{m.at % 1000:8.3f} {m.way:8} {m.first}" for m in self.messages()[-25:]]
-        out = self.log.with_suffix(".out").read_text("utf-8", "replace")
-        return "\n".join([*seen, *(line for line in out.splitlines() if "nexpected" in line)])
+        out = self.log.with_suffix(".out").read_text("utf-8", "replace").splitlines()
+        said = [line for line in out if "nexpected" in line or "nable" in line]
+        return "\n".join([f"it ended with {self.process.returncode}", *seen, *said])
 
     def messages(self, way: str = "", start: str = "", method: str = "") -> list[Message]:
         """The messages so far, in order: of one direction, that begin with ``start``.
@@ -151,7 +133,7 @@ def run(
     rate: float = 10,
     rows: tuple[str, ...] = (),
 ) -> Process:
-    """Start SIPp with a scenario text against 127.0.0.1:``target``.
+    """Start SIPp with a scenario text against 127.0.0.1:``target``; it has its ports on return.
 
     ``rows`` are the values ``[field0];[field1]`` of the calls, one row after the other.
     """
@@ -161,7 +143,7 @@ def run(
     log = folder / f"{name}.messages"
     command = [
         sipp(), f"127.0.0.1:{target}", "-sf", str(folder / f"{name}.xml"), "-i", "127.0.0.1",
-        "-p", str(port), "-mp", str(media_port()), "-nostdin", "-trace_msg",
+        "-p", str(port), "-ci", "127.0.0.1", "-nostdin", "-trace_msg",
         "-message_file", str(log), "-r", str(rate), "-l", "1000", "-timeout", "300",
     ]  # fmt: skip
     if calls is not None:
@@ -169,11 +151,28 @@ def run(
     if rows:
         (folder / f"{name}.csv").write_text("\n".join(("SEQUENTIAL", *rows, "")), "latin-1")
         command += ["-inf", str(folder / f"{name}.csv")]
-    with open(folder / f"{name}.out", "wb") as out:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder
-        )
+    for _ in range(5):
+        sound = sound_port()
+        with open(folder / f"{name}.out", "wb") as out:
+            process = subprocess.Popen(
+                [*command, "-mp", str(sound)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=folder,
+            )
+        if _bound(process, sound + 2):
+            break
     return Process(process, log)
+
+
+def _bound(process: subprocess.Popen[bytes], last: int) -> bool:
+    """Wait until SIPp has all its ports; False if one was taken and it ended for that."""
+    end = time.monotonic() + 10
+    while process.poll() is None and not holds(process.pid, last):
+        assert time.monotonic() < end, "SIPp does not start"
+        time.sleep(0.002)
+    return process.returncode != NO_PORT
 
 
 def message(text: str, retransmit: bool = False) -> str:

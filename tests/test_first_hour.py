@@ -16,7 +16,7 @@ import pytest
 
 from decroche.asterisk.release import Release
 
-from .sip import free_port
+from .ports import SOUND, free_port
 from .terminal import Terminal
 
 pytestmark = pytest.mark.pbx
@@ -119,7 +119,7 @@ def hour(release: Release) -> Iterator[Hour]:
     tcp = socket.SOCK_STREAM
     ports = {name: free_port(tcp) for name in ("ami", "agi", "page")}
     ports |= {name: free_port() for name in ("sip", "camille", "caller")}
-    ports["rtp"] = 40_000 + os.getpid() % 100 * 100
+    ports["rtp"] = SOUND + os.getpid() % 100 * 20
     one = Hour(home, ports, Path(found).parent.parent)
     try:
         yield one

@@ -16,7 +16,8 @@ from decroche.records import secrets
 
 from .conftest import Open
 from .live import LiveLine, until
-from .sip import EMPTY, HEAD, Process, free_port, message, run
+from .ports import free_port
+from .sip import EMPTY, HEAD, Process, message, run
 
 pytestmark = pytest.mark.pbx
 
