@@ -8,7 +8,6 @@ bound; :meth:`LiveLine.end` leaves no process behind.
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -134,10 +133,9 @@ class LiveLine:
         self.base = Path(tempfile.mkdtemp(prefix="line-"))  # short: a socket's path has a limit
         self.folder = Folder(self.base / "dir")
         self.sip = self.base / "sip"
-        tcp = socket.SOCK_STREAM
         rtp = SOUND + os.getpid() % 100 * 20
-        self.ports = {name: free_port(tcp) for name in ("ami", "agi", "page")}
-        self.ports |= {"sip": free_port(), "street": free_port(), "rtp": rtp}
+        self.ports = {name: free_port() for name in ("ami", "agi", "page", "sip", "street")}
+        self.ports["rtp"] = rtp
         self.head = HEAD.format(**self.ports, rtp_last=rtp + 9999, did=DID)
         self.passwords: dict[str, str] = {}
         self.services: dict[str, subprocess.Popen[bytes]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-FIRST, WORKERS, SHARE = 13_000, 8, 874  # up to 19,999
+FIRST, WORKERS, SHARE, STEP = 13_000, 8, 872, 4  # up to 19,975
 SOUND = 20_000  # of the lines under test: Asterisk tries another port itself if one is taken
 
 
@@ -20,37 +20,34 @@ def _part() -> Iterator[int]:
     """This worker's ports, round and round, from a place that depends on the process."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     first = FIRST + (int(worker) if worker else os.getpid()) % WORKERS * SHARE
-    return (first + number % SHARE for number in count(os.getpid() * 97))
+    return (first + number * STEP % SHARE for number in count(os.getpid() * 97))
 
 
 _NEXT = _part()
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port that is free now."""
-    return _free(kind)
+def free_port() -> int:
+    """An even port that is free now, for UDP and TCP, and so are the three after it.
 
-
-def sound_port() -> int:
-    """An even UDP port for SIPp's sound, with the one for video two further: it binds both."""
-    return _free(socket.SOCK_DGRAM, (0, 2), even=True)
-
-
-def _free(kind: socket.SocketKind, offsets: tuple[int, ...] = (0,), even: bool = False) -> int:
-    for _ in range(SHARE):
+    SIPp takes one for sound and the second after it for video, baresip the first after its own
+    for TLS.
+    """
+    for _ in range(SHARE // STEP):
         port = next(_NEXT)
-        if not (even and port % 2) and all(_is_free(kind, port + more) for more in offsets):
+        if all(_is_free(port + more) for more in range(STEP)):
             return port
     raise AssertionError("no free ports: is something left over from another run?")
 
 
-def _is_free(kind: socket.SocketKind, port: int) -> bool:
-    with socket.socket(type=kind) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+def _is_free(port: int) -> bool:
+    with contextlib.ExitStack() as sockets:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            probe = sockets.enter_context(socket.socket(type=kind))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
 
 
 def holds(process: int, port: int) -> bool:

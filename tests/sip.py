@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .ports import free_port, holds, sound_port
+from .ports import free_port, holds
 
 HEAD = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="story">\n'
 SDP = """v=0
@@ -152,7 +152,7 @@ def run(
         (folder / f"{name}.csv").write_text("\n".join(("SEQUENTIAL", *rows, "")), "latin-1")
         command += ["-inf", str(folder / f"{name}.csv")]
     for _ in range(5):
-        sound = sound_port()
+        sound = free_port()
         with open(folder / f"{name}.out", "wb") as out:
             process = subprocess.Popen(
                 [*command, "-mp", str(sound)],

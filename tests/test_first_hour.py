@@ -7,7 +7,6 @@ are free ones, because other tests run on the same machine; PASSWORD is what was
 import os
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,9 +115,8 @@ def hour(release: Release) -> Iterator[Hour]:
     if not found:
         pytest.fail("baresip is missing; run the tests through ./run test")
     home = Path(tempfile.mkdtemp(prefix="hour-"))  # short: a socket's path has a limit
-    tcp = socket.SOCK_STREAM
-    ports = {name: free_port(tcp) for name in ("ami", "agi", "page")}
-    ports |= {name: free_port() for name in ("sip", "camille", "caller")}
+    names = ("ami", "agi", "page", "sip", "camille", "caller")
+    ports = {name: free_port() for name in names}
     ports["rtp"] = SOUND + os.getpid() % 100 * 20
     one = Hour(home, ports, Path(found).parent.parent)
     try:

@@ -34,7 +34,9 @@ from decroche.asterisk.release import (
     point,
 )
 from decroche.asterisk.remedies import InstallError
-from decroche.asterisk.trial import free_port, running_modules, try_out, write_settings
+from decroche.asterisk.trial import running_modules, try_out, write_settings
+
+from .ports import free_port
 
 pytestmark = pytest.mark.pbx
 
