@@ -158,12 +158,10 @@ def close_session(path: Path, session: str) -> None:
         connection.execute("DELETE FROM sessions WHERE id = ?", (session,))
 
 
-def close_sessions(path: Path, account: str) -> int:
+def close_sessions(connection: sqlite3.Connection, account: str) -> int:
     """End all sessions of an account and say how many there were."""
-    with writing(path) as connection:
-        return connection.execute(
-            "DELETE FROM sessions WHERE account = ?", (fold(account),)
-        ).rowcount
+    sql = "DELETE FROM sessions WHERE account = ?"
+    return connection.execute(sql, (fold(account),)).rowcount
 
 
 def account_of(row: sqlite3.Row, session: str = "") -> Account:

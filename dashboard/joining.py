@@ -41,7 +41,7 @@ def join(path: Path, secret: str, password: str) -> Account:
             connection.execute(sql, values)
             return Account(name, invited.label, frozenset({BEGINNER}), "", agent)
         connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name))
-        connection.execute("DELETE FROM sessions WHERE account = ?", (name,))
+        accounts.close_sessions(connection, name)
         return accounts.account_of(row)
 
 
@@ -75,8 +75,8 @@ def part(path: Path, agent: str) -> None:
 def end_sessions(path: Path, agent: str) -> None:
     """Sign an agent out everywhere."""
     with accounts.writing(path) as connection:
-        sql = "DELETE FROM sessions WHERE account IN (SELECT name FROM accounts WHERE agent = ?)"
-        connection.execute(sql, (agent,))
+        if account := _of(connection, agent):
+            accounts.close_sessions(connection, account)
 
 
 def account_name(path: Path, agent: str) -> str:

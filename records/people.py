@@ -154,17 +154,6 @@ def readmit_agent(path: Path, name: str, ha1: str, queues: Sequence[str]) -> Non
             join_queues(connection, name, queues)
 
 
-def set_queues(path: Path, name: str, queues: Sequence[str]) -> None:
-    """Make an agent member of exactly ``queues``; their place in those where they are is kept.
-
-    :raises PeopleError: there is no such agent.
-    """
-    with writing(path, kinds.CHANGED, name) as connection:
-        if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (name,)).fetchone():
-            raise PeopleError(f"there is no agent {name!r}; 'decroche agent list' shows them")
-        join_queues(connection, name, leave_queues(connection, name, queues))
-
-
 def leave_queues(connection: sqlite3.Connection, name: str, wanted: Sequence[str]) -> list[str]:
     """Take an agent out of the queues that are not wanted; returns those still to be joined."""
     here = {row[0] for row in connection.execute(IN, (name,))}

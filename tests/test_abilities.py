@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from decroche import cli
 from decroche.asterisk import line as lines
-from decroche.records import kinds, people, rebuild, views
+from decroche.records import kinds, people, rebuild, staffing, views
 from decroche.records.abilities import Ability, Place, Wish, abilities, arrange, change
 from decroche.records.events import MICRO, Event
 from decroche.records.folder import Folder
@@ -80,7 +80,7 @@ def test_a_queue_is_arranged_as_a_whole_or_not_at_all(folder: Folder) -> None:
 
 def test_other_queues_of_an_agent_keep_their_tier(folder: Folder) -> None:
     arrange(folder.database, "visio", {"ana": 2})
-    people.set_queues(folder.database, "ana", ["visio"])
+    staffing.edit_agent(folder.database, "ana", queues=["visio"])
     assert abilities(folder.database)["ana"].places == {"visio": Place(0, 2)}
 
 

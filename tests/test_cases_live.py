@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from decroche.records import abilities, kinds, people
+from decroche.records import abilities, kinds, people, staffing
 
 from .cases import Case, Person, read
 from .conftest import Open
@@ -120,7 +120,7 @@ def set_up(line: LiveLine, case: Case) -> None:
                 taken, most = map(int, word.split("/"))
                 limits["calls_a_day"] = answered(line, agent) + max(0, min(1, most - taken))
         abilities.change(database, agent, abilities.Wish(skills=person.skills, limits=limits))
-        people.set_queues(database, agent, [person.queue])
+        staffing.edit_agent(database, agent, queues=[person.queue])
         abilities.arrange(database, person.queue, {agent: person.tier})
         if "away" not in person.words:
             kind = kinds.PAUSED if "paused" in person.words else kinds.AVAILABLE

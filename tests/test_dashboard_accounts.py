@@ -82,5 +82,6 @@ def test_it_ends_the_sessions_of_an_account(path: Path) -> None:
     accounts.claim(path, accounts.issue_code(path), "camille", PASSWORD)
     for _ in range(2):
         accounts.open_session(path, "camille")
-    assert accounts.close_sessions(path, "Camille") == 2
-    assert accounts.close_sessions(path, "Camille") == 0
+    with accounts.writing(path) as connection:
+        assert accounts.close_sessions(connection, "Camille") == 2
+        assert accounts.close_sessions(connection, "Camille") == 0

@@ -343,7 +343,8 @@ async def test_it_leaves_when_the_session_is_revoked(page: Page, folder: Folder)
     async with served(folder) as (address, _):
         await page.goto(address)
         await expect(page.locator("#calls-empty")).to_be_visible()
-        await asyncio.to_thread(accounts.close_sessions, folder.database, "camille")
+        with accounts.writing(folder.database) as connection:
+            assert accounts.close_sessions(connection, "camille") == 1
         await page.wait_for_url(re.compile("/sign-in"), timeout=10_000)
 
 

@@ -98,7 +98,8 @@ def test_who_has_an_account_chooses_a_new_password(path: Path) -> None:
     assert accounts.sign_in(path, "driss", "une autre phrase").agent == "driss"
     with pytest.raises(accounts.AccountError):
         accounts.sign_in(path, "driss", PASSWORD)
-    assert accounts.close_sessions(path, "driss") == 0
+    with accounts.writing(path) as connection:
+        assert accounts.close_sessions(connection, "driss") == 0
 
 
 def test_a_name_that_an_account_has_is_not_taken_over(path: Path) -> None:

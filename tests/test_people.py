@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decroche.records import kinds, people, schema
+from decroche.records import kinds, people, schema, staffing
 from decroche.records.people import PeopleError, add_agent, ha1, list_agents, members
 from decroche.records.schema import reader
 from decroche.records.store import read
@@ -26,13 +26,13 @@ def test_it_keeps_no_password(path: Path) -> None:
 def test_it_keeps_the_order_of_members(path: Path) -> None:
     for name in ("zoe", "abel", "lea"):
         add_agent(path, name, name, ["q", "r"])
-    people.set_queues(path, "abel", ["r", "q"])
+    staffing.edit_agent(path, "abel", queues=["r", "q"])
     assert members(path) == {"q": ["zoe", "abel", "lea"], "r": ["zoe", "abel", "lea"]}
 
 
 def test_it_tells_the_services(path: Path) -> None:
     add_agent(path, "lea", "Léa", ["q"])
-    people.set_queues(path, "lea", [])
+    staffing.edit_agent(path, "lea", queues=[])
     people.remove_agent(path, "lea")
     connection = reader(path)
     found = [(event.kind, event.actor) for event in read(connection)]
@@ -59,6 +59,9 @@ def test_it_refuses_a_taken_name_and_an_unknown_one(path: Path) -> None:
     add_agent(path, "camille", "Camille", [])
     with pytest.raises(PeopleError, match="already"):
         add_agent(path, "camille", "Camille", [])
-    for change in (people.remove_agent, lambda path, name: people.set_queues(path, name, [])):
+    for change in (
+        people.remove_agent,
+        lambda path, name: staffing.edit_agent(path, name, queues=[]),
+    ):
         with pytest.raises(PeopleError, match="no agent"):
             change(path, "nobody")
