@@ -19,7 +19,7 @@ from ..records import backup, ballast, callbacks, ledger, messages, switch, view
 from ..records.changes import Row
 from ..records.events import MICRO, instant, now
 from ..records.folder import Folder
-from ..records.opening import Opening, Switches
+from ..records.opening import Opening
 from ..records.schema import reader
 from ..records.store import data_version
 from . import processes
@@ -68,14 +68,25 @@ class Agents:
 
 
 @dataclass(frozen=True)
+class Thrown:
+    """The switch as somebody has thrown it, for a queue or (empty) for the line; still so."""
+
+    queue: str
+    state: str  # open, short, closed
+    until: int
+    text: str  # what callers hear of it; empty: the usual sentence
+
+
+@dataclass(frozen=True)
 class Overview:
     """The line at an instant. ``changes``: when it closes or opens; None: not soon, or never."""
 
     at: int
     name: str
     timezone: str
-    open: bool
-    changes: int | None
+    open: bool = False
+    changes: int | None = None
+    switches: tuple[Thrown, ...] = ()
     parts: tuple[Part, ...] = ()
     trunks: Mapping[str, str] = field(default_factory=dict)  # name -> state
     calls: Calls = Calls()
@@ -119,13 +130,14 @@ class _Watch:
             raise LineError(f"there is no line in {folder.root}; 'decroche init' makes one")
         self._folder = folder
         self._asked = -AGAIN
-        self._machine: Overview | None = None
+        self._machine: tuple[Hotline, Overview] | None = None
 
     def read(self) -> Overview:
         at = now()
         if self._machine is None or time.monotonic() - self._asked >= AGAIN:
             self._machine, self._asked = _machine(self._folder, at), time.monotonic()
-        return _record(self._folder, replace(self._machine, at=at))
+        hotline, found = self._machine
+        return _record(self._folder, hotline, replace(found, at=at))
 
     def wait(self, seconds: float) -> None:
         """Until the journal has grown, or so long."""
@@ -137,16 +149,15 @@ class _Watch:
         time.sleep(max(0.0, min(LOOK, end - time.monotonic())))
 
 
-def _machine(folder: Folder, at: int) -> Overview:
-    """What Asterisk, the processes and the disk say."""
+def _machine(folder: Folder, at: int) -> tuple[Hotline, Overview]:
+    """The line as it is set up, and what Asterisk, the processes and the disk say."""
     case = Case(folder, None, at)
     hotline = _hotline(case)
-    open_, changes = opening(hotline, folder, at)
     parts, trunks = tuple(_parts(case)), _trunks(case, hotline)
     last = backup.last(folder)
-    found = Overview(at, hotline.line.name, hotline.line.timezone, open_, changes, parts, trunks)
+    found = Overview(at, hotline.line.name, hotline.line.timezone, parts=parts, trunks=trunks)
     alarms = tuple(_alarms(folder, found, last.at if last else None))
-    return replace(found, backup=last.at if last else None, alarms=alarms)
+    return hotline, replace(found, backup=last.at if last else None, alarms=alarms)
 
 
 def _hotline(case: Case) -> Hotline:
@@ -154,15 +165,6 @@ def _hotline(case: Case) -> Hotline:
         return case.hotline
     except Unseen as error:
         raise LineError(f"{case.folder.hotline}: {error}; 'decroche doctor' says why") from None
-
-
-def opening(hotline: Hotline, folder: Folder, at: int) -> tuple[bool, int | None]:
-    """Whether the line is open, by its hours and the switch, and when that changes."""
-    switches: Switches = {}
-    with suppress(sqlite3.Error):  # a database that cannot be read is an alarm of its own
-        switches = switch.read_from(folder.database)
-    found = Opening(hotline, switches)
-    return found.is_open(at), found.next_change(at)
 
 
 def _parts(case: Case) -> Iterator[Part]:
@@ -247,14 +249,26 @@ def _bytes(path: Path) -> bytes | None:
         return None
 
 
-def _record(folder: Folder, found: Overview) -> Overview:
-    """What the record says; if it cannot be read, an alarm."""
+def _record(folder: Folder, hotline: Hotline, found: Overview) -> Overview:
+    """What the record says; if it cannot be read, an alarm, and the hours alone."""
     try:
         with closing(reader(folder.database)) as connection:
             connection.execute("BEGIN")  # all of it is of one moment
+            found = _opened(found, Opening(hotline, switch.read(connection)))
             return _from_record(connection, found)
     except sqlite3.Error as error:
+        found = _opened(found, Opening(hotline))
         return replace(found, alarms=(*found.alarms, f"the record cannot be read: {error}"))
+
+
+def _opened(found: Overview, opening: Opening) -> Overview:
+    """Whether the line is open, by its hours and the switch, until when, and what is by hand."""
+    switches = tuple(
+        Thrown(queue, one.state, one.until, one.text)
+        for queue, one in opening.in_force(found.at).items()
+    )
+    open_, changes = opening.is_open(found.at), opening.next_change(found.at)
+    return replace(found, open=open_, changes=changes, switches=switches)
 
 
 def _from_record(connection: sqlite3.Connection, found: Overview) -> Overview:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from decroche.records.folder import Folder
 
 
+STATES = {"open": "open", "short": "short of staff", "closed": "closed"}
 COLOURS = {"up": "green", "down": "red", "frozen": "red"}
 
 
@@ -88,6 +89,10 @@ def screen(found: Overview) -> Iterator[str]:
     local = instant(found.at).astimezone(zone)
     yield f"{_style(found.name, bold=True)}   {local:%A %d %B %Y, %H:%M:%S}"
     yield _opening(found, zone)
+    for one in found.switches:
+        said = f': "{one.text}"' if one.text else ""
+        until = _when(one.until, found.at, zone)
+        yield _row(one.queue or "by hand", f"{STATES[one.state]} until {until}{said}")
     yield ""
     for part in found.parts:
         state = f"since {_when(part.since, found.at, zone)}" if part.since else ""
