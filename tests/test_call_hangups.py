@@ -5,6 +5,7 @@ import pytest
 from decroche.records import kinds
 
 from .conftest import Open
+from .lengths import check_lengths
 from .live import LiveLine
 from .sip import Process
 
@@ -58,10 +59,9 @@ def test_each_hangup_has_one_row_with_the_right_outcome(
     calls: tuple[LiveLine, list[Process]],
 ) -> None:
     line, callers = calls
-    rows = sorted(line.calls(), key=lambda row: row["ended"] - row["arrived"])
+    rows = line.calls()
     assert len(rows) == len(EARLY) + len(LATE) == 60
-    lengths = [(row["ended"] - row["arrived"]) / 1e6 for row in rows]
-    assert lengths == pytest.approx(truth(callers), abs=0.2)
+    check_lengths(rows, callers)
     for row in rows:
         assert row["outcome"] == ("answered" if row["answered"] else "abandoned")
         assert row["stage"] == "ended"
@@ -70,19 +70,6 @@ def test_each_hangup_has_one_row_with_the_right_outcome(
         AND channel LIKE 'PJSIP/trunk-%'""")
     talked = {row["call"] for row in rows if row["answered"]}
     assert talked == {row["uniqueid"] for row in bridged}
-
-
-def truth(callers: list[Process]) -> list[float]:
-    """How long each call was by SIPp's own log, in seconds, the shortest first."""
-    began: dict[str, float] = {}
-    lengths = []
-    for caller in callers:
-        for message in caller.messages("sent"):
-            if message.method == "INVITE":
-                began.setdefault(message.call, message.at)
-            elif message.first.startswith("BYE"):
-                lengths.append(message.at - began[message.call])
-    return sorted(lengths)
 
 
 def test_hangups_fell_into_every_part_of_the_story(

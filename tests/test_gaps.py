@@ -17,8 +17,8 @@ from decroche.asterisk import line as lines
 from decroche.records import kinds
 
 from .conftest import Open
+from .lengths import check_lengths
 from .live import LiveLine, until
-from .sip import Process
 
 pytestmark = pytest.mark.pbx
 
@@ -60,19 +60,6 @@ def holds(line: LiveLine) -> None:
     assert [finding for finding in findings if finding.problem] == []
 
 
-def lengths(callers: list[Process]) -> list[float]:
-    """How long each call was, in seconds, by SIPp's own log; the shortest first."""
-    began: dict[str, float] = {}
-    ended: dict[str, float] = {}
-    for caller in callers:
-        for message in caller.messages(""):
-            if message.method == "INVITE" and message.way == "sent":
-                began.setdefault(message.call, message.at)
-            elif message.first.startswith("BYE"):
-                ended.setdefault(message.call, message.at)
-    return sorted(ended[call] - began[call] for call in began)
-
-
 def test_a_day_that_nobody_recorded_is_complete(line: LiveLine) -> None:
     """500 calls, answered and abandoned at every moment, while there is no recorder."""
     line.phones(*AGENTS, talk=TALK)
@@ -95,8 +82,7 @@ def test_a_day_that_nobody_recorded_is_complete(line: LiveLine) -> None:
 
     rows = line.calls()
     assert len(rows) == DAY
-    recorded = sorted((row["ended"] - row["arrived"]) / 1e6 for row in rows)
-    assert recorded == pytest.approx(lengths(day), abs=0.2)
+    check_lengths(rows, day)
     bridged = line.cel("SELECT DISTINCT linkedid FROM cel WHERE eventtype = 'BRIDGE_ENTER'")
     answered = {row["call"] for row in rows if row["outcome"] == "answered"}
     assert answered == {row["linkedid"] for row in bridged}
@@ -157,8 +143,7 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(line: LiveLine) 
     line.until_quiet(calls=60)
     rows = line.calls()
     assert len(rows) == 60
-    recorded = sorted((row["ended"] - row["arrived"]) / 1e6 for row in rows)
-    assert recorded == pytest.approx(lengths(callers), abs=0.2)
+    check_lengths(rows, callers)
     assert {row["outcome"] for row in rows} == {"answered", "abandoned"}
     assert len(gaps(line)) >= cuts
     holds(line)
