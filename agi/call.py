@@ -1,6 +1,7 @@
 """A call over AGI: the commands behind :class:`~.channel.Channel`."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -8,13 +9,15 @@ from typing import Protocol
 import structlog
 
 from ..records import dialplan
-from ..records.events import now
+from ..records.events import MICRO, now
 from ..records.fallback import core_sound
 from .channel import HungUp
 from .wire import Reply, quote
 
 log = structlog.get_logger(__name__)
 
+INSTANT = re.compile(r"[0-9]{16}")
+LATE = 10 * MICRO  # that a flow may hear of a call; the lease is shorter
 QUICK = 5.0  # seconds for a command that Asterisk carries out at once
 SPEECH = 180.0  # seconds for a sentence at most
 TALK = 12 * 3600.0  # seconds for a conversation at most
@@ -61,7 +64,7 @@ class AgiChannel:
         self.name = environment.get("agi_channel", "")
         self.endpoint = endpoint_of(self.name)
         self.argument = environment.get("agi_arg_1", "")
-        self.began = now()
+        self.began = _came(environment.get("agi_arg_2", ""), now())
         self.dialled = environment.get("agi_dnid", "")
 
     async def lease(self, seconds: int) -> None:
@@ -163,3 +166,12 @@ def _key(reply: Reply) -> str:
     """STREAM FILE answers with the ASCII code of the key, 0 for none."""
     code = int(reply.result) if reply.result.lstrip("-").isdigit() else 0
     return chr(code) if code > 0 else ""
+
+
+def _came(told: str, here: int) -> int:
+    """When a call came, by Asterisk's clock if that is to be believed, else now.
+
+    :param told: microseconds UTC, as text.
+    """
+    at = int(told) if INSTANT.fullmatch(told) else here
+    return at if 0 <= here - at <= LATE else here

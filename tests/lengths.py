@@ -1,8 +1,11 @@
-"""How long calls were, by the logs of SIPp, to compare the record with."""
+"""When calls came and how long they were, by Asterisk and by SIPp, to compare the record with."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pytest
+
+from .live import LiveLine
 from .sip import Process
 
 CLOSE = 0.2  # seconds
@@ -35,3 +38,15 @@ def check_lengths(rows: Iterable[Mapping[str, Any]], callers: Sequence[Process])
         if not low - CLOSE <= one <= high + CLOSE
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def check_arrivals(line: LiveLine) -> None:
+    """Fail unless every call of the record came when Asterisk made its channel."""
+    began = {
+        row["uniqueid"]: float(row["eventtime"])
+        for row in line.cel("SELECT * FROM cel WHERE eventtype = 'CHAN_START'")
+    }
+    rows = line.calls()
+    recorded = {row["call"]: row["arrived"] / 1e6 for row in rows}
+    truth = {row["call"]: began[row["call"]] for row in rows}
+    assert recorded == pytest.approx(truth, abs=CLOSE)

@@ -17,7 +17,7 @@ from decroche.asterisk import line as lines
 from decroche.records import kinds
 
 from .conftest import Open
-from .lengths import check_lengths
+from .lengths import check_arrivals, check_lengths
 from .live import LiveLine, until
 
 pytestmark = pytest.mark.pbx
@@ -83,6 +83,7 @@ def test_a_day_that_nobody_recorded_is_complete(line: LiveLine) -> None:
     rows = line.calls()
     assert len(rows) == DAY
     check_lengths(rows, day)
+    check_arrivals(line)
     bridged = line.cel("SELECT DISTINCT linkedid FROM cel WHERE eventtype = 'BRIDGE_ENTER'")
     answered = {row["call"] for row in rows if row["outcome"] == "answered"}
     assert answered == {row["linkedid"] for row in bridged}
@@ -144,8 +145,29 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(line: LiveLine) 
     rows = line.calls()
     assert len(rows) == 60
     check_lengths(rows, callers)
+    check_arrivals(line)
     assert {row["outcome"] for row in rows} == {"answered", "abandoned"}
     assert len(gaps(line)) >= cuts
+    holds(line)
+
+
+def test_a_flow_that_hears_of_a_call_late_writes_down_when_it_came(line: LiveLine) -> None:
+    """There is no recorder, and the flows stand still while somebody calls."""
+    line.signal(signal.SIGKILL, "recorder")
+    line.signal(signal.SIGSTOP, "flows")
+    caller = line.call(("bye-after", "500"))
+    began = "SELECT eventtime FROM cel WHERE eventtype = 'CHAN_START'"
+    try:
+        until(lambda: line.cel(began), 5, "the call to come")
+        time.sleep(1)
+    finally:
+        line.signal(signal.SIGCONT, "flows")
+    caller.succeed(20)
+    until(lambda: not line.channels(), 5, "no channel left")
+    assert line.rows("SELECT 1 FROM journal WHERE kind = ?", kinds.ARRIVED), "by the flows"
+    line.serve("recorder")
+    line.until_quiet(10, calls=1)
+    check_arrivals(line)
     holds(line)
 
 

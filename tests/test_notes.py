@@ -3,12 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from decroche.agi.call import AgiChannel
 from decroche.agi.notes import Notes
 from decroche.agi.wire import Reply
 from decroche.asterisk.translate import Record, translate
 from decroche.records import kinds
-from decroche.records.events import Event
+from decroche.records.events import MICRO, Event, now
 from decroche.records.writer import JournalFull
 
 TRUNK = "PJSIP/trunk-street-00000001"
@@ -17,12 +19,13 @@ TRUNK = "PJSIP/trunk-street-00000001"
 class Wire:
     """Takes every command, and keeps them."""
 
-    def __init__(self, channel: str = TRUNK) -> None:
+    def __init__(self, channel: str = TRUNK, came: str = "") -> None:
         self.hung_up = asyncio.Event()
         self.environment = {
             "agi_channel": channel,
             "agi_uniqueid": "9.1",
             "agi_dnid": "0900000000",
+            "agi_arg_2": came,
         }
         self.said: list[str] = []
 
@@ -101,3 +104,17 @@ async def test_a_full_journal_harms_no_call() -> None:
     call, _ = channel(notes)
     await call.note(kinds.QUEUED, "visio")
     notes.flush()
+
+
+@pytest.mark.parametrize("ago", [0, 1, 9 * MICRO])
+def test_a_call_came_when_asterisk_says(ago: int) -> None:
+    at = now() - ago
+    assert AgiChannel(Wire(came=str(at)), Path()).began == at
+
+
+@pytest.mark.parametrize(
+    "told", ["", "soon", "-1", "1" * 15, "9" * 16, "٣" * 16, str(now() - 60 * MICRO)]
+)
+def test_what_cannot_be_believed_is_now(told: str) -> None:
+    before = now()
+    assert before <= AgiChannel(Wire(came=told), Path()).began <= now()
