@@ -113,7 +113,7 @@ def test_a_call_came_when_asterisk_says(ago: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", ["", "soon", "-1", "1" * 15, "9" * 16, "٣" * 16, str(now() - 60 * MICRO)]
+    "told", ["", "soon", "-1", "1" * 15, "9" * 16, "٣" * 16, "1500000000000000"]
 )
 def test_what_cannot_be_believed_is_now(told: str) -> None:
     before = now()
