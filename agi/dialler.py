@@ -24,7 +24,7 @@ from ..hotline import Callbacks, Hotline
 from ..records import callbacks, dialplan, kinds, numbers
 from ..records.callbacks import CallbackError
 from ..records.changes import Row
-from ..records.events import MICRO, Event, now
+from ..records.events import MICRO, Event, now, stepped
 from ..records.journal import Journal
 from ..records.outside import as_dialled, may_dial
 from ..records.promised import AGENT, CALLER, of_attempt
@@ -170,18 +170,20 @@ class Dialler:
             self._hunt.ended(row["caller"], "CANCEL")
 
     def _place(self, row: Row, rules: Callbacks) -> Caller:
+        """By the hunt's clock: the record's may have been set since this service started."""
         spent = {agent for agent, calls in self._calls.items() if calls >= rules.per_agent}
+        step = stepped()
         return Caller(
             call=row["caller"],
             queue=row["queue"],
-            since=row["since"],
+            since=row["since"] - step,
             back=True,
             agent=row["agent"] or "",
-            anyone_at=row["due"] + PREFERRED * MICRO,
+            anyone_at=row["due"] - step + PREFERRED * MICRO,
             only=bool(row["only"]),
             never=frozenset(spent),
             token=row["caller"],
-            widens=row["due"],
+            widens=row["due"] - step,
         )
 
     async def _attempt(self, row: Row, agent: str) -> str:

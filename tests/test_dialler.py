@@ -1,6 +1,7 @@
 """Keeping promises, with a real journal and hunt; the phones are played by the test."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from decroche.agi.line import Line
 from decroche.hotline import Hotline, parse
 from decroche.records import callbacks, kinds, ledger
 from decroche.records.abilities import Ability, Place
-from decroche.records.events import MICRO, Event, now
+from decroche.records.events import MICRO, Event, now, steady
 from decroche.records.journal import Journal
 from decroche.records.promised import of_attempt
 from decroche.records.rings import Ring
@@ -122,6 +123,27 @@ async def test_there_are_never_more_out_than_idle_agents(tmp_path: Path) -> None
         rung = {(await cast.ring()).channel.split("-")[1] for _ in range(2)}
         assert rung == set(callers[:2])  # the oldest two
         await cast.nobody_rings()
+
+
+@pytest.mark.parametrize("step", [-3600, 3600, 7 * 86_400])
+async def test_a_clock_that_was_set_costs_nobody_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The record goes by the machine's clock, those who wait by one that is never set."""
+    true = time.time_ns
+    async with running(tmp_path / "line.db") as cast:
+        cast.hunt.declare("ana", False, 0)
+        cast.hunt.declare("ben", False, 0)
+        monkeypatch.setattr(time, "time_ns", lambda: true() + step * 10**9)
+        cast.hunt.join("before", "visio", steady() - 10 * MICRO)
+        await cast.promise(ANA, since=now() - 5 * MICRO, due=now())
+        await cast.until(lambda: cast.hunt.waiting == 2)
+        after = cast.hunt.join("after", "visio", steady())
+        cast.hunt.declare("ana", True, 0)
+        assert cast.hunt.join("before", "visio", 0).offer.done()
+        cast.hunt.declare("ben", True, 0)
+        assert (await cast.ring()).agent == "ben"
+        assert not after.offer.done()
 
 
 async def test_who_is_claimed_or_withdrawn_meanwhile_is_not_called(tmp_path: Path) -> None:
