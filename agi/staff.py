@@ -89,6 +89,11 @@ class Staff:
             agent.idle_since = idle_since
         agent.available = available
 
+    def shows_up(self, name: str) -> None:
+        """An agent has just said that they are available: rings in vain count anew."""
+        if agent := self.agents.get(name):
+            agent.missed = 0
+
     def recount(self, taken: Mapping[str, Taken], day: int, began: int) -> None:
         """What each has taken since the local ``day`` began, by the record.
 
