@@ -24,6 +24,7 @@ from .switchboard import Caller, Offer
 
 LEASE = 20  # seconds
 RENEW = 8.0  # seconds between two renewals
+ECHO = 1.0  # seconds in which nobody has heard a question: a key is the one before, twice
 NOBODY = 4.0  # seconds without anybody there before the caller is told so
 
 
@@ -96,7 +97,10 @@ class Wait:
         """Too many wait already: a call-back if they can have one, else an honest sentence."""
         rules = self._line.hotline.callbacks
         if rules and rules.waiting and self._who.back:
+            began = steady()
             key = await ask(self._channel, self._line, "callback-full", PATIENCE)
+            if key and steady() - began < ECHO * MICRO:
+                key = await ask(self._channel, self._line, "callback-full", PATIENCE)
             where = (self._who, self._name, self._arrived)
             if key == BACK and await promise(self._channel, self._line, *where):
                 return
