@@ -171,15 +171,15 @@ class Hunt:
         turn.ringing = ()
         for agent in rung:
             agent.offer = ""
-        talked = [agent for agent in rung if agent.talked or picked_up]
+        missed = status in MISSED_REST  # a phone that is in use all the same has another call
+        talked = [agent for agent in rung if not missed and (agent.talked or picked_up)]
         for agent in talked:
             wrap_up = self._queues[turn.caller.queue].wrap_up
             self.people.has_talked(agent, turn.caller.back, wrap_up, status == NO_TALK)
             if status != NO_TALK:
                 self.people.told.talked(turn.caller.token, agent.name)
-        if status in MISSED_REST:
-            missed = [agent for agent in rung if agent not in talked]
-            self.people.has_missed(missed, status, self._queues)
+        if missed:
+            self.people.has_missed(rung, status, self._queues)
 
     def _release_losers(self, agent: Agent) -> None:
         """Of several phones that rang, those that have stopped while another one rings or talks.
