@@ -24,7 +24,7 @@ from ..hotline import Callbacks, Hotline
 from ..records import callbacks, dialplan, kinds, numbers
 from ..records.callbacks import CallbackError
 from ..records.changes import Row
-from ..records.events import MICRO, Event, now
+from ..records.events import MICRO, Event, now, stepped
 from ..records.journal import Journal
 from ..records.outside import as_dialled, may_dial
 from ..records.promised import AGENT, CALLER, of_attempt
@@ -33,6 +33,7 @@ from .channel import Channel
 from .flow import MARGIN, finish, speak
 from .hunt import Hunt
 from .line import Line
+from .staff import NO_TALK
 from .switchboard import Caller
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Attempt:
 
     row: Row
     agent: str
+    talk: bool = False  # the caller may have answered
     picked_up: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -170,22 +172,26 @@ class Dialler:
             self._hunt.ended(row["caller"], "CANCEL")
 
     def _place(self, row: Row, rules: Callbacks) -> Caller:
+        """By the hunt's clock: the record's may have been set since this service started."""
         spent = {agent for agent, calls in self._calls.items() if calls >= rules.per_agent}
+        step = stepped()
         return Caller(
             call=row["caller"],
             queue=row["queue"],
-            since=row["since"],
+            since=row["since"] - step,
             back=True,
             agent=row["agent"] or "",
-            anyone_at=row["due"] + PREFERRED * MICRO,
+            anyone_at=row["due"] - step + PREFERRED * MICRO,
             only=bool(row["only"]),
             never=frozenset(spent),
             token=row["caller"],
-            widens=row["due"],
+            widens=row["due"] - step,
         )
 
     async def _attempt(self, row: Row, agent: str) -> str:
-        """Ring the agent, and wait until all of it is over; returns DIALSTATUS of the ring."""
+        """Ring the agent, and wait until all of it is over; returns DIALSTATUS of the ring, or
+        NO_TALK: the agent picked up, and the caller did not.
+        """
         try:
             caller = row["caller"]
             channel = await asyncio.to_thread(callbacks.take, self._database, caller, agent)
@@ -197,9 +203,9 @@ class Dialler:
             status = await self._ring(channel, attempt)
             if status == "ANSWER":
                 await attempt.over.wait()
-            else:
-                side = {"side": AGENT, "agent": agent, "cause": status}
-                await self._write(of_attempt(channel, kinds.BACK_LEFT, now(), **side))
+                return status if attempt.talk else NO_TALK
+            side = {"side": AGENT, "agent": agent, "cause": status}
+            await self._write(of_attempt(channel, kinds.BACK_LEFT, now(), **side))
         finally:
             del self._out[channel]
         return status
@@ -251,7 +257,9 @@ class Dialler:
         await channel.lease(seconds + MARGIN)  # the phone that answers ends it
         dialled = as_dialled(number, rules.number_format)
         trunk, shown = over(self._line.hotline, row["trunk"], row["did"])
+        attempt.talk = True  # a talk ends the flow: it does not come back from it
         status = await channel.dial(dialplan.TRUNK + trunk, dialled, shown, seconds)
+        attempt.talk = False
         await self._write(of_attempt(call, kinds.BACK_LEFT, now(), side=CALLER, cause=status))
         await speak(channel, self._line, "callback-unanswered")
         await finish(channel)

@@ -14,7 +14,7 @@ from ..records.abilities import Ability
 from ..records.dialplan import CONFIRM
 from ..records.events import MICRO, steady
 from ..records.views import Taken
-from .staff import MISSED_REST, Staff
+from .staff import MISSED_REST, NO_TALK, Staff
 from .switchboard import Agent, Caller, Offer, next_change, offers, somebody_there
 
 ALMOST = MICRO  # a phone stops a moment before Dial() tells so
@@ -137,7 +137,7 @@ class Hunt:
             self._look()
 
     def ended(self, call: str, status: str) -> None:
-        """The offer of a call is over, after a talk or without one (DIALSTATUS)."""
+        """The offer of a call is over, after a talk or without one (DIALSTATUS, or NO_TALK)."""
         turn = self._turns.get(call)
         if turn is not None:
             self._free(turn, status)
@@ -167,18 +167,19 @@ class Hunt:
     def _free(self, turn: Turn, status: str) -> None:
         rung = [self._agents[name] for name in turn.ringing if name in self._agents]
         rung = [agent for agent in rung if agent.offer == turn.caller.call]
-        alone = status == "ANSWER" and len(turn.ringing) == 1
+        picked_up = status in ("ANSWER", NO_TALK) and len(turn.ringing) == 1
         turn.ringing = ()
         for agent in rung:
             agent.offer = ""
-        talked = [agent for agent in rung if agent.talked or alone]
+        missed = status in MISSED_REST  # a phone that is in use all the same has another call
+        talked = [agent for agent in rung if not missed and (agent.talked or picked_up)]
         for agent in talked:
             wrap_up = self._queues[turn.caller.queue].wrap_up
-            self.people.has_talked(agent, turn.caller.back, wrap_up)
-            self.people.told.talked(turn.caller.token, agent.name)
-        if status in MISSED_REST:
-            missed = [agent for agent in rung if agent not in talked]
-            self.people.has_missed(missed, status, self._queues)
+            self.people.has_talked(agent, turn.caller.back, wrap_up, status == NO_TALK)
+            if status != NO_TALK:
+                self.people.told.talked(turn.caller.token, agent.name)
+        if missed:
+            self.people.has_missed(rung, status, self._queues)
 
     def _release_losers(self, agent: Agent) -> None:
         """Of several phones that rang, those that have stopped while another one rings or talks.

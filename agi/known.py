@@ -60,16 +60,20 @@ class Known:
 
     async def keep(self, journal: Journal, days: Callable[[], int]) -> None:
         """Follow what was noted, until cancelled. ``days``: for how long a helper is remembered."""
+        known = 0  # days that were read
         while True:
             self._news.clear()
-            anew, self._renamed = self._renamed or not self.helpers, False
-            since = now() - days() * DAY if anew and days() else None
+            wanted = days()  # an apply may have asked for more
+            anew = self._renamed or not self.helpers or wanted > known
+            self._renamed = False
+            since = now() - wanted * DAY if anew and wanted else None
             try:
                 self.owed, helpers = await asyncio.to_thread(_read, journal, since)
             except sqlite3.Error as error:
                 log.warning("returning callers are not known yet", reason=str(error))
                 self._renamed = self._renamed or anew
             else:
+                known = wanted
                 if not self._renamed:  # else what was read has changed meanwhile
                     self.helpers = helpers | self.helpers
             await asyncio.sleep(PAUSE)

@@ -245,6 +245,8 @@ class Flows:
         if self._ends.hear(event):
             available = event.kind == kinds.AVAILABLE and not self._ends.is_over(event.actor)
             by = str(event.body.get("by", ""))
+            if available:
+                self.hunt.people.shows_up(event.actor)
             self.hunt.declare(event.actor, available, event.at, by)
             self.changed.set()
 

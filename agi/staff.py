@@ -17,6 +17,7 @@ from .switchboard import may_be_spared
 
 # Seconds that a phone is left alone after a ring that led to nothing, by DIALSTATUS.
 MISSED_REST = {"NOANSWER": 5, "BUSY": 15, "CHANUNAVAIL": 30, "CONGESTION": 30}
+NO_TALK = "NOTALK"  # an agent picked up for a call-back, and the caller did not
 MISSED = "missed"  # who pauses an agent whose phone rings in vain
 BUSY_DEVICE = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 GONE_DEVICE = frozenset({"UNAVAILABLE", "INVALID"})
@@ -88,6 +89,11 @@ class Staff:
             agent.idle_since = idle_since
         agent.available = available
 
+    def shows_up(self, name: str) -> None:
+        """An agent has just said that they are available: rings in vain count anew."""
+        if agent := self.agents.get(name):
+            agent.missed = 0
+
     def recount(self, taken: Mapping[str, Taken], day: int, began: int) -> None:
         """What each has taken since the local ``day`` began, by the record.
 
@@ -148,11 +154,14 @@ class Staff:
             self._spent[agent.name] += agent.name in self.outside
             agent.talked, agent.talk_since = False, 0
 
-    def has_talked(self, agent: Agent, back: bool, wrap_up: int) -> None:
-        """A talk is over. One that began before midnight counts for the day before."""
+    def has_talked(self, agent: Agent, back: bool, wrap_up: int, alone: bool = False) -> None:
+        """A talk is over. One that began before midnight counts for the day before.
+
+        :param alone: nobody was at the other end: that counts for no day.
+        """
         now = self._clock()
-        began = agent.talk_since or now
-        if began >= self._began:
+        began = now if alone else agent.talk_since or now
+        if began >= self._began and not alone:
             agent.calls += 1
             agent.talk += now - began
         agent.idle_since, agent.was_back, agent.missed = now, back, 0

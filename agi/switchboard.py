@@ -31,6 +31,7 @@ The rules, each a property in tests/test_switchboard.py; docs/switchboard.md say
     any of their queues.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..hotline import Queue
@@ -70,21 +71,26 @@ def offers(
     found = _asked_for(back, agents, queues)
     taken = {name for offer in found for name in offer.agents}
     free = [agent for agent in free if agent.name not in taken]
-    owing = {caller.call: caller for caller in order if not caller.back} if back else {}
     look = _Look(agents, queues, order, now) if free else None
-    # By a second round whoever is on the line has had their choice: nobody is kept for them.
-    for at, caller in enumerate((*order, *back)):
-        if not free or look is None:
-            break
-        if caller.back and any(offer.call == caller.call for offer in found):
-            continue
-        able = free
-        if caller.back and owing and at < len(order):
-            able = [agent for agent in free if not _owes(agent, owing.values(), queues, now)]
+    line = {caller.call: caller for caller in order if not caller.back} if back else {}
+    owing = _owing(free, line.values(), queues, now)
+    turns, passed = deque(order), list[Caller]()
+    while free and look is not None and (turns or passed):
+        if not turns:  # whoever is on the line has had their choice: nobody is kept for them
+            turns, passed, owing = deque(passed), [], NOTHING
+        caller = turns.popleft()
+        able = [a for a in free if a.name not in owing] if caller.back and owing else free
         if rung := look.choose(caller, able):
             found.append(_offer(caller, rung, queues))
-            owing.pop(caller.call, None)
             free = [agent for agent in free if agent not in rung]
+            if line.pop(caller.call, None) and owing:
+                still = _owing(free, line.values(), queues, now)
+                if any(a.name in owing and a.name not in still for a in free):
+                    turns.extendleft(reversed(passed))  # whoever was passed over goes before
+                    passed.clear()
+                owing = still
+        elif len(able) < len(free):
+            passed.append(caller)
     return found
 
 
@@ -106,10 +112,13 @@ def _asked_for(
     return found
 
 
-def _owes(agent: Agent, callers: Iterable[Caller], queues: Mapping[str, Queue], now: int) -> bool:
-    """Whether it is the turn of somebody on the line whom this agent may serve."""
-    return agent.was_back and any(
-        name in agent.positions for caller in callers for name in queues_of(caller, queues, now)
+def _owing(
+    free: Iterable[Agent], line: Iterable[Caller], queues: Mapping[str, Queue], now: int
+) -> frozenset[str]:
+    """The agents of whom it is the turn of somebody on the line, whom they may serve."""
+    wanted = {name for caller in line for name in queues_of(caller, queues, now)}
+    return frozenset(
+        agent.name for agent in free if agent.was_back and not wanted.isdisjoint(agent.positions)
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..records import dialplan, kinds
-from ..records.events import MICRO, now, steady
+from ..records.events import MICRO, now, steady, stepped
 from ..records.opening import CLOSED
 from .channel import Channel, HungUp
 from .flow import BACK, MARGIN, Endings, ask, closed, speak
@@ -24,6 +24,7 @@ from .switchboard import Caller, Offer
 
 LEASE = 20  # seconds
 RENEW = 8.0  # seconds between two renewals
+ECHO = 1.0  # seconds in which nobody has heard a question: a key is the one before, twice
 NOBODY = 4.0  # seconds without anybody there before the caller is told so
 
 
@@ -96,8 +97,11 @@ class Wait:
         """Too many wait already: a call-back if they can have one, else an honest sentence."""
         rules = self._line.hotline.callbacks
         if rules and rules.waiting and self._who.back:
+            began = steady()
             key = await ask(self._channel, self._line, "callback-full", PATIENCE)
-            where = (self._who, self._name, self._since)
+            if key and steady() - began < ECHO * MICRO:
+                key = await ask(self._channel, self._line, "callback-full", PATIENCE)
+            where = (self._who, self._name, self._arrived)
             if key == BACK and await promise(self._channel, self._line, *where):
                 return
         await turn_away(self._channel, self._line, self._name, "full", "full")
@@ -164,7 +168,7 @@ class Wait:
         if await self._until_cut(asked) != BACK or self._join().offer.done():
             return False
         self._hunt.leave(self._channel.call)
-        return await promise(self._channel, self._line, self._who, self._name, self._since)
+        return await promise(self._channel, self._line, self._who, self._name, self._arrived)
 
     async def _until_cut(self, sentence: Awaitable[str]) -> str:
         """A sentence that ends when there is an offer; then music again."""
@@ -186,6 +190,11 @@ class Wait:
         await turn_away(self._channel, self._line, self._name, outcome, prompt)
 
     @property
+    def _arrived(self) -> int:
+        """When the wait began, by the clock of the record: what a promise keeps the place of."""
+        return self._since + stepped()
+
+    @property
     def _cleared(self) -> bool:
         """Whether the switch that closes the queue is for those, too, who wait in it."""
         switch = self._line.opening.switch(self._line.at, self._name)
@@ -198,7 +207,7 @@ class Wait:
         line, switch = self._line, self._line.opening.switch(self._line.at, self._name)
         first = line.said(switch) or "closed"
         where = (self._channel, line, self._who, self._name)
-        await closed(*where, Endings(promise, turn_away), self._since, first)
+        await closed(*where, Endings(promise, turn_away), self._arrived, first)
 
     def _look_around(self) -> None:
         if self._hunt.somebody_there(self._channel.call):

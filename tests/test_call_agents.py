@@ -91,6 +91,16 @@ def test_an_agent_who_does_not_pick_up_is_paused_the_last_one_never(line: LiveLi
     assert presence(line, "ana") == ("available", "phone")
 
 
+def test_who_says_again_that_they_are_there_has_missed_nothing_yet(line: LiveLine) -> None:
+    line.declare(kinds.AVAILABLE, "ana", "ben")
+    assert call(line) == ["ana", "ben"]
+    line.dial("ana", "*11")
+    until_rested(line, "ana")
+    assert call(line) == ["ana", "ben"]
+    until_rested(line, "ana")
+    assert presence(line, "ana") == ("available", "phone")
+
+
 def invites(phones: Phones) -> int:
     log: Process = phones.log
     return len({message.call for message in log.messages("received", "INVITE")})

@@ -1,21 +1,23 @@
 """Keeping promises, with a real journal and hunt; the phones are played by the test."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from decroche.agi import dialler as room
+from decroche.agi.channel import HungUp
 from decroche.agi.dialler import Dialler, over
 from decroche.agi.hunt import Hunt
 from decroche.agi.line import Line
 from decroche.hotline import Hotline, parse
-from decroche.records import callbacks, kinds, ledger
+from decroche.records import callbacks, kinds, ledger, numbers
 from decroche.records.abilities import Ability, Place
-from decroche.records.events import MICRO, Event, now
+from decroche.records.events import MICRO, Event, now, steady
 from decroche.records.journal import Journal
 from decroche.records.promised import of_attempt
 from decroche.records.rings import Ring
@@ -124,6 +126,27 @@ async def test_there_are_never_more_out_than_idle_agents(tmp_path: Path) -> None
         await cast.nobody_rings()
 
 
+@pytest.mark.parametrize("step", [-3600, 3600, 7 * 86_400])
+async def test_a_clock_that_was_set_costs_nobody_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The record goes by the machine's clock, those who wait by one that is never set."""
+    true = time.time_ns
+    async with running(tmp_path / "line.db") as cast:
+        cast.hunt.declare("ana", False, 0)
+        cast.hunt.declare("ben", False, 0)
+        monkeypatch.setattr(time, "time_ns", lambda: true() + step * 10**9)
+        cast.hunt.join("before", "visio", steady() - 10 * MICRO)
+        await cast.promise(ANA, since=now() - 5 * MICRO, due=now())
+        await cast.until(lambda: cast.hunt.waiting == 2)
+        after = cast.hunt.join("after", "visio", steady())
+        cast.hunt.declare("ana", True, 0)
+        assert cast.hunt.join("before", "visio", 0).offer.done()
+        cast.hunt.declare("ben", True, 0)
+        assert (await cast.ring()).agent == "ben"
+        assert not after.offer.done()
+
+
 async def test_who_is_claimed_or_withdrawn_meanwhile_is_not_called(tmp_path: Path) -> None:
     async with running(tmp_path / "line.db") as cast:
         cast.hunt.declare("ana", False, 0)
@@ -196,6 +219,44 @@ async def test_who_asked_for_it_and_is_not_there_is_not_waited_for_long(
         cast.dialler.news.set()
         await cast.until(lambda: cast.row(ANA)["stage"] == "cancelled")
         assert cast.row(ANA)["reason"] == "not-at-hand"
+
+
+class Answered(Spy):
+    """The caller of a call-back picks up, or does not."""
+
+    def __init__(self, talk: bool) -> None:
+        super().__init__()
+        self.talk = talk
+
+    async def dial(self, endpoint: str, number: str, shown: str, seconds: int) -> str:
+        if self.talk:
+            raise HungUp
+        return "NOANSWER"
+
+
+@pytest.mark.parametrize("talk", [True, False])
+async def test_a_call_back_that_the_caller_does_not_answer_counts_for_no_limit_of_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, talk: bool
+) -> None:
+    """As in the record; nor has the agent helped anybody."""
+    monkeypatch.setattr(numbers, "find", lambda *_: "+33612345678")
+    helped: list[tuple[str, str]] = []
+    async with running(tmp_path / "line.db") as cast:
+        cast.hunt.people.told.talked = lambda caller, agent: helped.append((caller, agent))
+        await cast.promise(ANA)
+        ring = await cast.ring()
+        channel = Answered(talk)
+        channel.call = ring.channel
+        ring.status.set_result("ANSWER")
+        cast.hunt.device("ana", "INUSE")
+        with suppress(HungUp):
+            await cast.dialler.take(channel)
+        cast.hunt.device("ana", "NOT_INUSE")
+        agent = cast.hunt.people.agents["ana"]
+        await cast.until(lambda: not agent.offer)
+        assert agent.was_back
+        assert (agent.calls, bool(agent.talk)) == (talk, talk)
+        assert helped == [(ANA, "ana")] * talk
 
 
 async def test_a_phone_that_comes_too_late_is_told_so(tmp_path: Path) -> None:

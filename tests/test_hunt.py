@@ -286,6 +286,20 @@ async def test_a_phone_that_refuses_while_another_rings_has_missed_nothing(clock
     assert [hunt.people.agents[name].missed for name in "ab"] == [0, 1]
 
 
+async def test_a_phone_that_its_owner_used_while_it_rang_has_not_answered(clock: Clock) -> None:
+    """Somebody dials *12 while the phone rings: it is in use when the ring ends."""
+    hunt = make(clock, "ab", strategy="in-order")
+    helped: list[str] = []
+    hunt.people.told.talked = lambda caller, agent: helped.append(agent)
+    hunt.join("1", "q", clock.at)
+    for state in ("RINGING", "RINGINUSE", "INUSE"):
+        clock.pass_by(5)
+        hunt.device("a", state)
+    hunt.ended("1", "NOANSWER")
+    agent = hunt.people.agents["a"]
+    assert (agent.calls, agent.missed, helped) == (0, 1, [])
+
+
 # Limits of the day.
 
 

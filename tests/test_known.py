@@ -64,6 +64,21 @@ async def test_it_remembers_no_helper_when_the_line_does_not_want_it(journal: Jo
     task.cancel()
 
 
+async def test_it_looks_further_back_when_the_line_wants_helpers_of_more_days(
+    journal: Journal,
+) -> None:
+    await call(journal, "1", XENIA, True, now() - DAY)
+    await call(journal, "2", YANN, True, now() - 5 * DAY)
+    known, days = Known(), 2
+    task = asyncio.create_task(known.keep(journal, lambda: days))
+    await until(lambda: known.helper(XENIA, 0))
+    assert not known.helper(YANN, 0)
+    days = 7
+    known.note({kinds.ENDED})
+    await until(lambda: known.helper(YANN, 0) == "ana")
+    task.cancel()
+
+
 @pytest.mark.parametrize("kind", [kinds.FORGOT, kinds.ROTATED])
 async def test_it_forgets_tokens_at_once_that_are_not_valid_any_more(
     journal: Journal, kind: str

@@ -1,14 +1,17 @@
 """Who is promised a call-back: when the line is closed, and from the menu."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from decroche.agi import flow, promise
+from decroche.agi.hunt import Hunt
 from decroche.agi.line import Line, Who
 from decroche.agi.message import turn_away
+from decroche.agi.wait import Wait
 from decroche.hotline import parse, prompt_texts
 from decroche.records import dialplan, kinds
 from decroche.records.events import MICRO, Event, now
@@ -113,6 +116,26 @@ async def test_what_cannot_be_written_down_is_not_promised(
     assert await take(channel, OPEN, broken=True) == ("visio", [])
     assert ("say", "callback-failed") in channel.done
     assert ("say", "callback-promised") not in channel.done
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+async def test_the_place_of_who_waited_is_kept_by_the_clock_of_the_record(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The machine's clock was set since the service started."""
+    written: list[Event] = []
+
+    async def append(event: Event) -> None:
+        written.append(event)
+
+    true = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: true() + step * 10**9)
+    line = Line(HOTLINE, Path("/nowhere"), KEY, lambda name: False, append, lambda: OPEN)
+    channel, hunt = Spy([("callback-offer", "1")]), Hunt(HOTLINE.queues)
+    wait = Wait(hunt, channel, line, "visio", Who(CALLER, True), lambda name: None)
+    await wait.run()
+    (event,) = written
+    assert abs(event.body["due"] - event.body["since"]) < 60 * MICRO
 
 
 def test_the_menu_says_the_key() -> None:

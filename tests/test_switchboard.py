@@ -67,6 +67,17 @@ def test_it_keeps_the_order_of_arrival(waiting: Waiting, people: People, lines: 
                 assert not any(may_serve(agent, caller, people, lines) for agent in rung)
 
 
+def test_call_backs_keep_their_order_when_who_is_on_the_line_has_been_served() -> None:
+    """Two agents owe the line their next call, and there is one caller: the other one is free for
+    the promise that is the oldest, not for the one that comes after that caller.
+    """
+    lines = {"q": Queue(label="q")}
+    people = [free_agent(name, was_back=True) for name in "ab"]
+    old, late = Caller("old", "q", 1, back=True), Caller("late", "q", 3, back=True)
+    found = offers([old, Caller("live", "q", 2), late], people, lines, NOW)
+    assert [offer.call for offer in found] == ["live", "old"]
+
+
 @given(callers, agents, queues)
 def test_it_leaves_nobody_waiting_beside_a_freeagent(
     waiting: Waiting, people: People, lines: Lines
