@@ -22,7 +22,7 @@ The rules, each a property in tests/test_switchboard.py; docs/switchboard.md say
 7. A call-back that asks for an agent rings nobody else before ``anyone_at``; an agent who has
    asked for it themselves (``only``) need not be available.
 8. An agent of a higher level (fewer of the skills, a higher tier) is rung only when none of a
-   lower one is free.
+   lower one is free (of those who are not kept for the line, by rule 6).
 9. Among equals, one with a skill that somebody else who waits asks for is rung last.
 10. A caller whose helper of last time is there, in their queue, rings nobody else before
     ``anyone_at``; they are rung when free, whatever their level. One who is not there delays

@@ -63,6 +63,7 @@ def test_tiers_and_skills_delay_a_call_by_no_more_than_their_bound(
 def test_a_higher_level_rings_only_when_no_lower_one_is_free(
     waiting: Waiting, people: People, lines: Lines
 ) -> None:
+    """For a call-back: none who is not kept for the line."""
     by_name, by_call = {a.name: a for a in people}, {c.call: c for c in waiting}
     found = offers(waiting, people, lines, NOW)
     rung = {name for offer in found for name in offer.agents}
@@ -71,6 +72,7 @@ def test_a_higher_level_rings_only_when_no_lower_one_is_free(
         if caller.agent in offer.agents or queues_of(caller, lines, NOW) != (caller.queue,):
             continue
         idle = [a for a in people if a.free(NOW) and a.name not in rung]
+        idle = [a for a in idle if not (caller.back and a.was_back)]
         left = [level(a, caller, caller.queue, lines) for a in idle if caller.queue in a.positions]
         for agent in (by_name[name] for name in offer.agents):
             own = level(agent, caller, caller.queue, lines)
