@@ -350,7 +350,7 @@ def load(path: Path) -> Hotline:
 def read(path: Path) -> str:
     """The text of a hotline.toml. :raises HotlineError: there is none, or it cannot be read."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # an editor of Windows may begin it with a mark
     except FileNotFoundError:
         raise HotlineError(
             f"{path}: there is no hotline here; 'decroche init {path.parent}' makes one"
