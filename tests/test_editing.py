@@ -187,3 +187,18 @@ def test_what_tomlkit_cannot_place_is_told(tmp_path: Path) -> None:
     with pytest.raises(HotlineError, match="by hand: decroche config edit"):
         edit(folder, lambda document: table(document, "queues", "b").update(label="B"))
     assert folder.hotline.read_text() == before
+
+
+def test_the_line_of_a_mistake_is_counted_as_editors_count(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_text(
+        "# un\u2028deux\x85trois\n" + SMALL.replace("[menu]", "[menu]\n  x = 1")
+    )
+    with pytest.raises(HotlineError, match="line 8: menu.x"):
+        edit(folder, longer_call)
+    folder.hotline.write_text("# un\u2028deux\n" + SMALL + 'ring_time = [1, "\n')
+    with pytest.raises(HotlineError, match="line 13: not valid TOML"):
+        edit(folder, longer_call)
+    folder.hotline.write_text("# un\u2028deux\n" + SMALL + "open = [\n")
+    with pytest.raises(HotlineError, match="line 13: not valid TOML"):
+        edit(folder, longer_call)
