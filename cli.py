@@ -80,6 +80,8 @@ def _told(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"{error.strerror}; another program has that port: change it in hotline.toml"
     if isinstance(error, OSError) and error.errno in HINDERED:
+        if error.filename is None and HINDERED[error.errno] == OTHER_USER:
+            return str(error.strerror)  # of no file: a port below 1024, for instance
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; {HINDERED[error.errno]}"
     from decroche.records.trouble import is_broken, is_full, is_refused

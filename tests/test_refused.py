@@ -78,6 +78,15 @@ def test_a_file_that_cannot_be_written_is_told(
     assert told in found.output
 
 
+def test_a_port_that_this_user_may_not_take_is_no_matter_of_the_folder(
+    line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OSError(errno.EACCES, "error while attempting to bind on address: permission denied")
+    monkeypatch.setattr(editing, "write_private", lambda *_: fails(error))
+    found = CliRunner().invoke(main, ["--dir", str(line), "queue", "set", "visio", "ring_time=25"])
+    assert found.output == f"Error: {error.strerror}\n"
+
+
 def test_a_database_that_cannot_be_opened_is_told(
     line: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
