@@ -47,6 +47,16 @@ TOLD = frozenset(
     "SwitchError BlockError SoundError EnrolError MailError LetterError".split()
 )
 
+# What a person may do about a file that cannot be read or written.
+OTHER_USER = "type the command as the user who owns the line's folder"
+HINDERED = {
+    errno.EACCES: OTHER_USER,
+    errno.EPERM: OTHER_USER,
+    errno.EROFS: "that disk is read-only",
+    errno.ENOSPC: "make room on that disk; 'decroche doctor' says what it needs",
+    errno.EDQUOT: "make room; 'decroche doctor' says what the line needs",
+}
+
 
 class Door(click.Group):
     """Turns the errors that we know into one sentence and exit code 1."""
@@ -69,8 +79,17 @@ def _told(error: BaseException) -> str | None:
         error = error.exceptions[0]
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return f"{error.strerror}; another program has that port: change it in hotline.toml"
-    from decroche.records.trouble import is_broken
+    if isinstance(error, OSError) and error.errno in HINDERED:
+        if error.filename is None and HINDERED[error.errno] == OTHER_USER:
+            return str(error.strerror)  # of no file: a port below 1024, for instance
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; {HINDERED[error.errno]}"
+    from decroche.records.trouble import is_broken, is_full, is_refused
 
+    if is_refused(error):
+        return f"the database: {error}; {OTHER_USER}"
+    if is_full(error):
+        return f"the database: {error}; {HINDERED[errno.ENOSPC]}"
     if is_broken(error):
         return f"the database is damaged ({error}); type: decroche journal mend"
     return str(error) if type(error).__name__ in TOLD else None

@@ -350,7 +350,7 @@ def load(path: Path) -> Hotline:
 def read(path: Path) -> str:
     """The text of a hotline.toml. :raises HotlineError: there is none, or it cannot be read."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # an editor of Windows may begin it with a mark
     except FileNotFoundError:
         raise HotlineError(
             f"{path}: there is no hotline here; 'decroche init {path.parent}' makes one"
@@ -540,7 +540,7 @@ def _line_of_syntax(text: str, message: str) -> int:
     """
     if found := re.search(r"at line (\d+)", message):
         return int(found[1])
-    lines = text.splitlines()
+    lines = text.split("\n")
     for count in range(len(lines), 0, -1):
         try:
             tomllib.loads("\n".join(lines[:count]))
@@ -555,7 +555,7 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int:
     """The line (from 1) that sets ``keys``, or that of the nearest table above it."""
     best, depth, table = 1, 0, tuple[str, ...]()
     counts: dict[tuple[str, ...], int] = {}
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         if line.startswith("["):
             table = _path(line)

@@ -14,7 +14,7 @@ from datetime import time as clock
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ..hotline import Hotline
+from ..hotline import Hotline, HotlineError, read
 from ..records import backup, ballast, callbacks, ledger, messages, switch, views
 from ..records.changes import Row
 from ..records.events import MICRO, instant, now
@@ -238,14 +238,15 @@ def _alarms(folder: Folder, found: Overview, last: int | None) -> Iterator[str]:
         yield "a damaged database was put aside"
     if last is not None and found.at - last > WEEK:
         yield "no backup for a week"
-    if _bytes(folder.hotline) != _bytes(folder.applied):
+    if _text(folder.hotline) != _text(folder.applied):
         yield "hotline.toml is not in force: decroche plan, decroche apply"
 
 
-def _bytes(path: Path) -> bytes | None:
+def _text(path: Path) -> str | None:
+    """A hotline.toml, whatever the ends of its lines are; None if it cannot be read."""
     try:
-        return path.read_bytes()
-    except OSError:
+        return read(path)
+    except HotlineError:
         return None
 
 

@@ -6,11 +6,13 @@ A hand edit is as good; both are put in force by ``decroche apply``.
 import difflib
 import fcntl
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from ..hotline import HotlineError, parse, read
 from .folder import Folder, write_private
@@ -33,13 +35,13 @@ def edit(folder: Folder, change: Callable[[Document], None]) -> list[str]:
         try:
             document = tomlkit.parse(text)
             change(document)
-            fresh = in_place(text, tomlkit.dumps(document))
+            fresh = in_place(text, _written(document))
         except TOMLKitError as error:
             raise HotlineError(f"{folder.hotline}: {error}") from None
         parse(fresh, str(folder.hotline))
         if fresh == text:
             return ["nothing changes: hotline.toml says so already"]
-        write_private(folder.hotline, fresh)
+        _keep(folder, fresh)
     return [*changed(text, fresh), NEXT]
 
 
@@ -69,13 +71,13 @@ def by_hand(
             kept = folder.root / "hotline.toml.yours"
             write_private(kept, text)
             raise HotlineError(f"{folder.hotline} has changed meanwhile; your text is in {kept}")
-        write_private(folder.hotline, text)
+        _keep(folder, text)
     return [*changed(before, text), NEXT]
 
 
 def changed(old: str, new: str) -> Iterator[str]:
     """The lines that differ, ``-`` before and ``+`` after, without their surroundings."""
-    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)
+    lines = difflib.unified_diff(old.split("\n"), new.split("\n"), lineterm="", n=0)
     for line in lines:
         if not line.startswith(("---", "+++", "@@")):
             yield line
@@ -86,9 +88,29 @@ def table(document: Document, *names: str) -> tomlkit.items.Table:
     here: tomlkit.items.Table = document  # type: ignore[assignment]
     for at, name in enumerate(names):
         if name not in here:
-            here[name] = tomlkit.table(is_super_table=at < len(names) - 1)
+            within = isinstance(here, InlineTable)
+            fresh = tomlkit.table(is_super_table=at < len(names) - 1)
+            here[name] = tomlkit.inline_table() if within else fresh
         here = here[name]
     return here
+
+
+def _written(document: Document) -> str:
+    """The text of a document. :raises HotlineError: tomlkit would write something else.
+
+    It does when a new table comes between keys such as ``queues.visio.label = ...``.
+    """
+    text = tomlkit.dumps(document)
+    if tomllib.loads(text) != document.unwrap():
+        told = "the way in which its tables are written leaves no place for that"
+        raise HotlineError(f"hotline.toml: {told}; write it by hand: decroche config edit")
+    return text
+
+
+def _keep(folder: Folder, text: str) -> None:
+    """Write the file with the ends of lines that it has: an editor of Windows writes two bytes."""
+    windows = b"\r\n" in folder.hotline.read_bytes()
+    write_private(folder.hotline, text.replace("\n", "\r\n") if windows else text)
 
 
 @contextmanager

@@ -39,18 +39,33 @@ def _put(document: Document, path: Sequence[str], text: str) -> None:
     if _is_struct(kind):
         if not tables:
             raise HotlineError(f"no table {key!r}; there are: {', '.join(_tables(Hotline))}")
-        return put(table(document, *tables), values_of(kind, [f"{key}={text}"]))
-    if kind is _Named:
+        values = values_of(kind, [f"{key}={text}"])
+    elif kind is _Named:
         raise HotlineError(f"{'.'.join(path)} has a name of its own: say one of its keys, too")
-    put(table(document, *tables), {key: text or None})
+    else:
+        values = {key: text or None}
+    if text or _is_there(document, tables):
+        put(table(document, *tables), values)
+
+
+def _is_there(document: Document, tables: Sequence[str]) -> bool:
+    """Whether the file has a table: a default is put back without making one, as the presence of
+    [callbacks] or of hours of a queue means something.
+    """
+    here: Any = document
+    for name in tables:
+        if name not in here:
+            return False
+        here = here[name]
+    return True
 
 
 def _switch(document: Document, path: Sequence[str], text: str) -> None:
     """Make or remove a table of which every key has a default."""
     *tables, key = path
-    above = table(document, *tables)
     if text in OFF:
-        above.pop(key, None)
+        if _is_there(document, tables):
+            table(document, *tables).pop(key, None)
     elif text in ON:
         table(document, *path)
     else:

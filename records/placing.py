@@ -2,16 +2,18 @@
 
 tomlkit takes a comment above a table's header for the end of the table before it: the comment
 would go with that table, and a new table or key would come between a comment and its header.
+Only "\n" ends a line here: a text may hold other characters that str.splitlines() takes for ends.
 """
 
 import re
+import tomllib
 
-KEY = re.compile(r"([A-Za-z0-9_-]+)\s*=")
+KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 
 
 def in_place(old: str, new: str) -> str:
     """``new`` with its comments where they stood in ``old``, and its new keys where one looks."""
-    before, lines = old.splitlines(), new.splitlines()
+    before, lines = old.split("\n"), new.split("\n")
     for header in _headers(lines):
         comment = _above(before, header)
         if _above(lines, header) == comment and header in before:
@@ -25,18 +27,28 @@ def in_place(old: str, new: str) -> str:
     for header in _headers(lines):
         if header in before:
             lines = _keys_placed(before, lines, header)
-    return "\n".join(lines).rstrip("\n") + "\n"
+    placed = "\n".join(lines).rstrip("\n") + "\n"
+    return placed if _means(placed, new) else new
+
+
+def _means(text: str, other: str) -> bool:
+    """Whether two texts say the same: lines within a text of several lines may look like tables."""
+    try:
+        return tomllib.loads(text) == tomllib.loads(other)
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def _headers(lines: list[str]) -> list[str]:
     """The headers of tables; not of those that have several ([[...]])."""
-    return [line for line in lines if line.startswith("[") and not line.startswith("[[")]
+    found = (line for line in lines if line.lstrip().startswith("["))
+    return [line for line in found if not line.lstrip().startswith("[[")]
 
 
 def _above(lines: list[str], header: str) -> list[str]:
     """The comment that stands right above a header, after a blank line or at the top."""
     at = begin = lines.index(header) if header in lines else 0
-    while begin and lines[begin - 1].startswith("#"):
+    while begin and lines[begin - 1].lstrip().startswith("#"):
         begin -= 1
     alone = not begin or not lines[begin - 1].strip()
     return lines[begin:at] if alone else []
@@ -70,7 +82,7 @@ def _block(lines: list[str], header: str) -> list[str]:
     """The lines of a table, without its header."""
     begin = lines.index(header) + 1
     end = begin
-    while end < len(lines) and not lines[end].startswith("["):
+    while end < len(lines) and not lines[end].lstrip().startswith("["):
         end += 1
     return lines[begin:end]
 
@@ -80,8 +92,8 @@ def _place(block: list[str], key: str) -> int:
     first = next((at for at, line in enumerate(block) if not line.strip()), len(block))
     last = 0
     for at, line in enumerate(block[:first], 1):
-        if re.match(rf"#\s*{re.escape(key)}\s*=", line):
+        if re.match(rf"\s*#\s*{re.escape(key)}\s*=", line):
             return at
-        if not line.startswith("#"):
+        if not line.lstrip().startswith("#"):
             last = at
     return last

@@ -39,9 +39,16 @@ def week(queue: str, day: str, periods: Sequence[str]) -> Change:
 
 
 def region(queue: str, name: str) -> Change:
-    """Keep the public holidays of a region; "none": of no region."""
+    """Keep the public holidays of a region; "none": of no region.
+
+    :raises HotlineError: "none" for a queue, while the line keeps some: those hold for it, too.
+    """
 
     def change(document: Document) -> None:
+        own, line = _there(document, queue) or {}, document.get("hours", {})
+        if name == "none" and "holidays" in line and "holidays" not in own:
+            told = f"hours set holidays 09:00-18:00 --queue {queue}"
+            raise HotlineError(f"the line's public holidays hold for {queue}, too; type: {told}")
         hours = _own(document, queue)
         if name == "none":
             hours.pop("holidays", None)

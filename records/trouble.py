@@ -8,6 +8,8 @@ BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # A quota (EDQUOT) and a limit (EFBIG) come as a failed write, not as SQLITE_FULL.
 FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 
+REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
+
 
 class Replaced(Exception):
     """The database is another file than the one that was opened: it was mended meanwhile."""
@@ -20,6 +22,11 @@ def code(error: BaseException) -> int:
 
 def is_full(error: BaseException) -> bool:
     return code(error) in FULL
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether this user may not open or write it."""
+    return code(error) & 0xFF in REFUSED
 
 
 def is_broken(error: BaseException) -> bool:

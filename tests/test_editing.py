@@ -25,6 +25,15 @@ def longer_ring(document: tomlkit.TOMLDocument) -> None:
     table(document, "queues", "visio")["ring_time"] = 25
 
 
+def longer_call(document: tomlkit.TOMLDocument) -> None:
+    table(document, "queues", "ecoute")["ring_time"] = 25
+
+
+def other_line(document: tomlkit.TOMLDocument) -> None:
+    document.remove("line")
+    table(document, "line")["name"] = "Other"
+
+
 def test_it_keeps_every_comment(folder: Folder) -> None:
     before = folder.hotline.read_text("utf-8")
     assert edit(folder, longer_ring) == ["+ring_time = 25", editing.NEXT]
@@ -105,3 +114,91 @@ def test_a_new_key_without_one_stands_below_the_others(folder: Folder) -> None:
     lines = folder.hotline.read_text("utf-8").splitlines()
     at = lines.index("ring_time = 25")
     assert lines[at - 1] == 'label = "Visio, famille"' and lines[at + 1] == ""
+
+
+SMALL = """# the line
+[line] # ours
+name = "Entraide"
+
+  # the menu
+  [menu]
+  default = "ecoute"
+
+# calm
+[queues.ecoute]
+label = "Écoute"
+"""
+
+
+def test_ends_of_lines_stay_as_the_editor_wrote_them(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_bytes(SMALL.replace("\n", "\r\n").encode())
+    assert edit(folder, longer_call) == ["+ring_time = 25", editing.NEXT]
+    wanted = SMALL + "ring_time = 25\n"
+    assert folder.hotline.read_bytes() == wanted.replace("\n", "\r\n").encode()
+
+
+def test_a_mark_at_the_beginning_is_no_mistake(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
+    edit(folder, longer_call)
+    assert load(folder.hotline).queues["ecoute"].ring_time == 25
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
+def test_a_text_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path, sign: str) -> None:
+    folder = Folder(tmp_path)
+    before = SMALL + f'\n[prompts]\ngreeting = "Bonjour{sign}à vous."\n'
+    folder.hotline.write_text(before, "utf-8", newline="")
+    edit(folder, longer_call)
+    assert folder.hotline.read_bytes().decode() == before.replace(
+        'label = "Écoute"\n', 'label = "Écoute"\nring_time = 25\n'
+    )
+
+
+def test_a_new_key_does_not_come_into_a_text_of_several_lines(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_text(SMALL + '\n[prompts]\ngreeting = """\nBonjour.\n\nMerci.\n"""\n')
+    greeting = load(folder.hotline).prompts["greeting"]
+    edit(folder, lambda document: table(document, "prompts").update(closed="Fermé."))
+    assert load(folder.hotline).prompts == {"greeting": greeting, "closed": "Fermé."}
+
+
+def test_a_comment_goes_with_the_table_below_it_although_it_is_indented(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_text(SMALL, "utf-8")
+    edit(folder, other_line)
+    assert "  # the menu\n  [menu]\n" in folder.hotline.read_text("utf-8")
+
+
+def test_a_queue_among_queues_that_are_written_in_one_line(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_text(
+        'queues = { a = { label = "A" } }\nline = { name = "E" }\nmenu = { default = "a" }\n'
+    )
+    edit(folder, lambda document: table(document, "queues", "b").update(label="B"))
+    assert load(folder.hotline).queues["b"].label == "B"
+
+
+def test_what_tomlkit_cannot_place_is_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    before = 'line.name = "E"\nmenu.default = "a"\nqueues.a.label = "A"\nqueues.c.label = "C"\n'
+    folder.hotline.write_text(before)
+    with pytest.raises(HotlineError, match="by hand: decroche config edit"):
+        edit(folder, lambda document: table(document, "queues", "b").update(label="B"))
+    assert folder.hotline.read_text() == before
+
+
+def test_the_line_of_a_mistake_is_counted_as_editors_count(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.hotline.write_text(
+        "# un\u2028deux\x85trois\n" + SMALL.replace("[menu]", "[menu]\n  x = 1")
+    )
+    with pytest.raises(HotlineError, match="line 8: menu.x"):
+        edit(folder, longer_call)
+    folder.hotline.write_text("# un\u2028deux\n" + SMALL + 'ring_time = [1, "\n')
+    with pytest.raises(HotlineError, match="line 13: not valid TOML"):
+        edit(folder, longer_call)
+    folder.hotline.write_text("# un\u2028deux\n" + SMALL + "open = [\n")
+    with pytest.raises(HotlineError, match="line 13: not valid TOML"):
+        edit(folder, longer_call)

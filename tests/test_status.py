@@ -176,6 +176,19 @@ def test_what_goes_on_is_on_the_screen(line: LiveLine) -> None:
 
 
 @pytest.mark.pbx
+def test_a_file_from_windows_is_in_force_as_well(line: LiveLine) -> None:
+    path = line.folder.hotline
+    before = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + before.replace(b"\n", b"\r\n"))
+    line.apply()
+    assert not [alarm for alarm in asked(line)["alarms"] if "in force" in alarm]
+    path.write_bytes(before + b"# more\n")
+    assert [alarm for alarm in asked(line)["alarms"] if "in force" in alarm]
+    path.write_bytes(before)
+    line.apply()
+
+
+@pytest.mark.pbx
 def test_the_switch_is_on_the_screen_while_it_lasts(line: LiveLine) -> None:
     for words in (["short", "--until", "24:00", "--say", "Peu de monde."], ["auto"]):
         subprocess.run(line.command("hours", *words), capture_output=True, timeout=60, check=True)

@@ -1,5 +1,6 @@
 """The switch by value: written down once, folded, ended, told to Asterisk, and what is refused."""
 
+import os
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,24 +211,44 @@ def test_without_an_engine_there_is_no_sentence(path: Path) -> None:
     assert said.speak(Folder(path.parent), None, "Demain.", "fr") == ""
 
 
-def test_sentences_of_switches_that_are_over_are_deleted(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = Folder(path.parent)
-    place = folder.prompts / "said"
-    place.mkdir(parents=True)
+@pytest.fixture
+def spoken(path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A folder in which an engine can speak."""
 
     def draft(release: object, into: Path, name: str, text: str, language: str) -> bool:
         (into / f"{name}.alaw").write_bytes(b"x" * 8000)
         return True
 
     monkeypatch.setattr(prompts, "draft", draft)
-    sounds = [said.speak(folder, object(), text, "fr") for text in ("a", "b")]  # type: ignore[arg-type]
-    assert [path.stem for path in place.iterdir()] == [sounds[1].removeprefix("said/")]
-    switch.throw(folder.database, LINE, CLOSED, "a", until=now() + HOUR, sound=sounds[1])
-    said.speak(folder, object(), "c", "fr")  # type: ignore[arg-type]
-    assert (folder.prompts / f"{sounds[1]}.alaw").exists()
-    assert len(list(place.iterdir())) == 2
+    return Folder(path.parent)
+
+
+def speak(folder: Folder, text: str) -> Path:
+    """The sound of a sentence."""
+    sound = said.speak(folder, object(), text, "fr")  # type: ignore[arg-type]
+    return folder.prompts / f"{sound}.alaw"
+
+
+def long_ago(sound: Path) -> None:
+    os.utime(sound, (1, 1))
+
+
+def test_sentences_of_switches_that_are_over_are_deleted(spoken: Folder) -> None:
+    over, thrown = speak(spoken, "a"), speak(spoken, "b")
+    sound = f"said/{thrown.stem}"
+    switch.throw(spoken.database, LINE, CLOSED, "a", until=now() + HOUR, sound=sound)
+    long_ago(over)
+    long_ago(thrown)
+    kept = speak(spoken, "c")
+    assert set(thrown.parent.iterdir()) == {thrown, kept}
+
+
+def test_the_sentence_of_a_switch_that_is_being_thrown_stays(spoken: Folder) -> None:
+    first = speak(spoken, "a")
+    long_ago(first)
+    assert speak(spoken, "a") == first  # said again, and not yet written down
+    speak(spoken, "b")  # by somebody else, meanwhile
+    assert first.exists()
 
 
 def test_its_events_go_after_their_clock(path: Path) -> None:

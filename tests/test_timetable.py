@@ -138,6 +138,18 @@ def test_what_makes_no_sense_changes_nothing(
     assert folder.hotline.read_text("utf-8") == before
 
 
+def test_a_queue_cannot_be_rid_of_the_public_holidays_of_the_line(folder: Folder) -> None:
+    typed(folder, "holiday", "--region", "FR")
+    before = folder.hotline.read_text("utf-8")
+    wanted = "hours set holidays 09:00-18:00 --queue visio"
+    typed(folder, "holiday", "--region", "none", "--queue", "visio", refused=wanted)
+    assert folder.hotline.read_text("utf-8") == before
+    typed(folder, "holiday", "--region", "FR-GP", "--queue", "visio")
+    typed(folder, "holiday", "--region", "none", "--queue", "visio")
+    own = load(folder.hotline).queues["visio"].hours
+    assert own is not None and own.holidays is None
+
+
 # What is shown.
 
 
