@@ -16,6 +16,7 @@ from ..records import kinds
 from ..records.changes import Row
 from ..records.events import Event, now
 from ..records.presence import ended, ends, seconds_until
+from ..records.writer import JournalFull
 
 log = structlog.get_logger(__name__)
 
@@ -86,8 +87,14 @@ class Ends:
             self._over(agent)
             patience = min(patience, OVERTIME)
             if not self._busy(agent) and self._is_to_be_written(agent):
-                self._written[agent] = self._append(ended(agent, until))
+                self._write(agent, until)
         return patience
+
+    def _write(self, agent: str, until: int) -> None:
+        try:
+            self._written[agent] = self._append(ended(agent, until))
+        except JournalFull as error:  # the next look tries again
+            log.error("the end of an availability is not written down", reason=str(error))
 
     def _is_to_be_written(self, agent: str) -> bool:
         """Not yet, or the database refused it."""

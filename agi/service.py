@@ -341,7 +341,7 @@ class Flows:
             actor=agent,
             body={"until": until},
         )
-        self._journal.submit(event)
+        self.notes.gather(event)
 
     def _capped(self, agent: str, why: str) -> None:
         """Tell the board that an agent has reached a limit of the day, or has not any more."""
@@ -353,13 +353,13 @@ class Flows:
             actor=agent,
             body={"until": until, "why": why},
         )
-        self._journal.submit(event)
+        self.notes.gather(event)
         self.changed.set()
 
     def _paused(self, agent: str) -> None:
         """A phone has rung in vain too often: its agent is paused, and sees why."""
         log.info("an agent is paused: rings that nobody answered", agent=agent)
-        self._journal.submit(people.declared(agent, kinds.PAUSED, MISSED))
+        self.notes.gather(people.declared(agent, kinds.PAUSED, MISSED))
 
     def _talked(self, caller: str, agent: str) -> None:
         if caller and self._days():

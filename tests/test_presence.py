@@ -14,6 +14,7 @@ from decroche.records import kinds, people, presence, purge, rebuild, schema, vi
 from decroche.records.events import MICRO, Event, now
 from decroche.records.presence import LONGEST, PresenceError, read_clock, read_minutes
 from decroche.records.store import Store
+from decroche.records.writer import JournalFull
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -149,6 +150,7 @@ class Told:
         self.over: set[str] = set()
         self.busy: set[str] = set()
         self.refuses = 0
+        self.full = False
         self.written: list[Event] = []
         self.asked = asyncio.Event()
         self.ends = Ends(self.over.add, self.busy.__contains__, self.append)
@@ -156,6 +158,9 @@ class Told:
     def append(self, event: Event) -> "asyncio.Future[None]":
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.asked.set()
+        if self.full:
+            self.full = False
+            raise JournalFull("too much waits")
         if self.refuses:
             self.refuses -= 1
             future.set_exception(OSError("full"))
@@ -215,9 +220,10 @@ async def test_a_later_word_counts() -> None:
     assert told.declare(kinds.AWAY)
 
 
-async def test_it_asks_again_when_the_database_refuses() -> None:
+@pytest.mark.parametrize(("refuses", "full"), [(1, False), (0, True)])
+async def test_it_asks_again_when_the_journal_refuses(refuses: int, full: bool) -> None:
     told = Told()
-    told.refuses = 1
+    told.refuses, told.full = refuses, full
     told.ends.know([{"name": "ana", "until": now() - 1}])
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(told.ends.run())
