@@ -20,7 +20,7 @@ from ..records import (
     views,
 )
 from ..records.abilities import abilities
-from ..records.events import MICRO, Event, now, steady
+from ..records.events import MICRO, Event, now, steady, stepped
 from ..records.folder import Folder
 from ..records.journal import Journal
 from ..records.numbers import seal
@@ -247,14 +247,14 @@ class Flows:
             by = str(event.body.get("by", ""))
             if available:
                 self.hunt.people.shows_up(event.actor)
-            self.hunt.declare(event.actor, available, event.at, by)
+            self.hunt.declare(event.actor, available, event.at - stepped(), by)
             self.changed.set()
 
     def _over(self, agent: str) -> None:
         """An agent's availability has had its time: no ring any more, from nobody."""
         known = self.hunt.agent(agent)
         if known is not None and known.available:
-            self.hunt.declare(agent, False, now())
+            self.hunt.declare(agent, False, steady())
             self.changed.set()
 
     def _is_busy(self, agent: str) -> bool:
@@ -306,7 +306,7 @@ class Flows:
         for row in rows:
             idle = max(row["since"], taken.get(row["name"], views.Taken()).last)
             available = row["state"] == "available" and not is_over(row, at)
-            self.hunt.declare(row["name"], available, idle, row["by"])
+            self.hunt.declare(row["name"], available, idle - stepped(), row["by"])
         self._ends.know(rows)
         self._today.count(taken, day)
         self.changed.set()

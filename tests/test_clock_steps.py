@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decroche.records import kinds, schema
+from decroche.agi.service import Flows
+from decroche.asterisk import line as lines
+from decroche.hotline import load
+from decroche.records import kinds, people, schema, secrets
 from decroche.records.check import ORDER, check
-from decroche.records.events import Event, now, of_call, steady
+from decroche.records.events import MICRO, STEADY, Event, now, of_call, steady
+from decroche.records.folder import Folder
+from decroche.records.journal import Journal
 from decroche.records.projections import fold
 from decroche.records.rebuild import projections, rebuild
 from decroche.records.store import Store
@@ -113,3 +118,27 @@ def test_waiting_is_measured_by_a_clock_that_cannot_be_set(monkeypatch: pytest.M
     monkeypatch.setattr(time, "time_ns", lambda: true() + HOUR * 1000)
     assert now() - began > HOUR - 60_000_000
     assert 0 <= steady() - began < 60_000_000
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 24])
+async def test_how_long_somebody_is_idle_goes_by_the_hunts_clock(
+    tmp_path: Path, hours: int
+) -> None:
+    """Who declares themselves after the clock was set is neither the first nor the last for it."""
+    folder = Folder(tmp_path / "line")
+    lines.create(folder, Path(__file__).parent.parent / "configs")
+    for name in ("ana", "ben"):
+        people.add_agent(folder.database, name, name, ["demarches"])
+    people.declare(folder.database, kinds.AVAILABLE, ["ana"], "test")
+    before = STEADY.set(lambda: now() - hours * 3600 * MICRO)
+    try:
+        async with Journal(folder.database) as journal:
+            hotline, secrets_ = load(folder.hotline), secrets.load(folder.secrets)
+            flows = Flows(folder, lambda: hotline, lambda: secrets_, journal)
+            flows._staff()
+            flows._hear(people.declared("ben", kinds.AVAILABLE, "test"))
+            for name in ("ana", "ben"):
+                agent = flows.hunt.agent(name)
+                assert agent and abs(agent.idle_since - steady()) < 60 * MICRO, name
+    finally:
+        STEADY.reset(before)
