@@ -85,18 +85,17 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if BEGINNER in account.roles and request.method in SAFE_METHODS:
             raise web.HTTPSeeOther("/welcome")
         raise web.HTTPForbidden
-    await _read_form(request)
+    if request.method not in SAFE_METHODS:
+        await _read_form(request)
     return await handler(request)
 
 
 async def _read_form(request: web.Request) -> None:
-    """Read what was sent, which the view finds again; what is no form is nobody's accident."""
-    if request.method in SAFE_METHODS:
-        return
+    """Views find it read already. :raises HTTPBadRequest: it is no form, whatever it is."""
     try:
         await request.post()
-    except (LookupError, ValueError) as error:  # an unknown charset, broken parts
-        raise web.HTTPBadRequest from error
+    except (ValueError, LookupError):  # bytes that are no text, no such charset, torn parts
+        raise web.HTTPBadRequest from None
 
 
 def check_origin(request: web.Request) -> None:
@@ -117,9 +116,8 @@ def check_origin(request: web.Request) -> None:
 
 def is_own_path(path: str) -> bool:
     """Whether a path is safe to go on to after signing in: one of this site's own."""
-    parts = urlsplit(path)
     printable = path.isprintable() and "\\" not in path
-    return printable and path[:1] == "/" and path[:2] != "//" and not parts.netloc
+    return printable and path[:1] == "/" and path[:2] != "//" and not urlsplit(path).netloc
 
 
 def _ask_to_sign_in(request: web.Request) -> web.HTTPException:

@@ -14,7 +14,7 @@ from .settings import PASSWORD_MIN
 from .words import LANGUAGES, NAMES
 
 TEMPLATES = Path(__file__).with_name("templates")
-DESIGNED = {400, 403, 404, 500, 503}  # errors with words of their own
+DESIGNED = {400, 401, 403, 404, 500, 503}  # errors with words of their own
 
 
 def set_up(app: web.Application) -> jinja2.Environment:

@@ -5,9 +5,11 @@
    happens, or nothing.
 
 A row is somebody who is there when the name is theirs; without a name, when the address is;
-without both, when the label is. So a second run of the same file changes nothing.
+without both, when the label is, and the family name, if there is one, stands in their name. So a
+second run of the same file changes nothing.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -71,10 +73,17 @@ def compare(
     """:param queues: of who is new and names none."""
     by_name = {one.name: one for one in there}
     by_email = {one.email: one for one in there if one.email}
-    by_label = {one.label: one for one in there if not one.email}
+    by_label: dict[str, list[Present]] = {}
+    for one in there:
+        if not one.email:
+            by_label.setdefault(one.label, []).append(one)
     taken = set(by_name) | {row.name for row in rows if row.name}
     found, claimed = Comparison(), dict[str, int]()
     for row in rows:
+        if not row.name and not row.email and len(several := _called(row, by_label)) > 1:
+            names = ", ".join(one.name for one in several)
+            found.problems.append((row.line, f"{row.label} may be {names}: write the name"))
+            continue
         known = _who(row, by_name, by_email, by_label)
         owner = by_email.get(row.email) if row.email else None
         if owner and owner is not known:
@@ -96,11 +105,22 @@ def _who(
     row: Volunteer,
     by_name: Mapping[str, Present],
     by_email: Mapping[str, Present],
-    by_label: Mapping[str, Present],
+    by_label: Mapping[str, Sequence[Present]],
 ) -> Present | None:
     if row.name:
         return by_name.get(row.name)
-    return by_email.get(row.email) if row.email else by_label.get(row.label)
+    if row.email:
+        return by_email.get(row.email)
+    return next(iter(_called(row, by_label)), None)
+
+
+def _called(row: Volunteer, by_label: Mapping[str, Sequence[Present]]) -> list[Present]:
+    """Whom a row without a name and an address may mean: "Marie Petit" is no "Marie Dupont"."""
+    there = by_label.get(row.label, ())
+    if not row.family:
+        return list(there)
+    made = re.compile(re.escape(name_for(row.label, row.family, ())) + r"(-\d+)?")
+    return [one for one in there if made.fullmatch(one.name)]
 
 
 def _differs(found: Comparison, known: Present, row: Volunteer) -> None:

@@ -139,6 +139,24 @@ def test_who_is_there_is_changed_only_when_told(line: Path) -> None:
     assert kinds_of(line / "decroche.db")[-1] == (kinds.CHANGED, "eliane")
 
 
+def test_a_family_name_tells_two_of_the_same_label_apart(line: Path) -> None:
+    two = "prénom;nom\nMarie;Dupont\nMarie;Martin\n"
+    assert "2 added: marie-dupont, marie-martin" in bring(line, two).output
+    again = bring(line, two)
+    assert "2 there already" in again.output and "Nothing changes" in again.output
+    third = bring(line, "prénom;nom\nMarie;Durand\nMarie;Martin\n")
+    assert "1 added: marie-durand" in third.output and "1 there already" in third.output
+
+
+def test_a_label_that_may_be_two_people_changes_neither(line: Path) -> None:
+    bring(line, "prénom;nom\nMarie;Dupont\nMarie;Martin\n")
+    before = everybody(line / "decroche.db")
+    done = bring(line, "prénom;files\nMarie;visio\n", "--update")
+    assert done.exit_code == 1
+    assert "line 2: Marie may be marie-dupont, marie-martin: write the name" in done.output
+    assert everybody(line / "decroche.db") == before
+
+
 def test_a_name_an_address_and_a_label_find_the_same_person(line: Path) -> None:
     run(line, "agent", "add", "eli", "--label", "Éliane", "--email", "e@example.org")
     run(line, "agent", "add", "odi", "--label", "Odile")
