@@ -18,6 +18,8 @@ from .store import Store
 REALM = "decroche"  # of the digest authentication (RFC 2617) of agents' phones
 # Letters without accents: what every mail server takes (RFC 5321 without its extensions).
 EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}")
+# In no label: controls, line ends, and what turns the text after it round.
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 IN = "SELECT queue FROM members WHERE agent = ?"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread when typed
 
@@ -127,7 +129,7 @@ def check_name(name: str) -> str:
 def check_label(label: str) -> str:
     """A label as it is kept. :raises PeopleError: no screen can show it."""
     label = label.strip()
-    if not label or len(label) > 80 or re.search(r"[\x00-\x1f\x7f-\x9f]", label):
+    if not label or len(label) > 80 or UNSEEN.search(label):
         raise PeopleError("the label must be 1 to 80 printable characters")
     return label
 

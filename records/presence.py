@@ -72,11 +72,15 @@ def declare(path: Path, agent: str, state: str, by: str, until: int | None = Non
     """Write down what an agent is from now on; durable when this returns.
 
     :param state: available, paused or away.
-    :raises PeopleError: there is no such agent.
+    :raises PeopleError: there is no such agent, or it is disabled.
     """
     with closing(reader(path)) as connection:
-        if not connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
-            raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
+        sql = "SELECT disabled FROM agents WHERE name = ?"
+        row = connection.execute(sql, (agent,)).fetchone()
+    if row is None:
+        raise PeopleError(f"there is no agent {agent!r}; 'decroche agent list' shows them")
+    if row["disabled"] is not None:
+        raise PeopleError(f"{agent} is disabled; first: decroche agent enable {agent}")
     people.declare(path, KINDS[state], [agent], by, until if state == "available" else None)
 
 

@@ -33,6 +33,7 @@ KEYS = {
 }
 REJECTED = {"17", "21"}  # Q.850: user busy, call rejected
 ELSEWHERE = "26"  # Q.850 non-selected user clearing: another phone was faster
+PHONELESS = ("page", "coordinator", "command")  # in ``by``: said without a phone in hand
 AT_ONCE = 1_000_000  # microseconds: a ring that ends with its call was cancelled by it
 
 
@@ -336,6 +337,8 @@ def _declared(state: State, event: Event) -> Changes:
     row = state.row("presence", event.actor)
     if row is None:
         values["stage_since"] = event.at  # a new agent is idle from now on
+        if by in PHONELESS:
+            values["reachable"] = 0  # until the recorder hears of a phone
     elif by == UNTIL and row["until"] != until:
         return []
     values["until"] = int(until) if until and event.kind == kinds.AVAILABLE else None

@@ -62,9 +62,7 @@ def disable_agent(path: Path, name: str) -> bool:
         connection.execute("DELETE FROM invitations WHERE agent = ?", (name,))
         connection.execute("UPDATE agents SET disabled = ? WHERE name = ?", (now(), name))
 
-    # Away: who is enabled again one day does not ring before they say so.
-    after = [declared(name, kinds.AWAY, "command")]
-    return _turn(path, name, kinds.DISABLED, False, change, after)
+    return _turn(path, name, kinds.DISABLED, False, change)
 
 
 def enable_agent(path: Path, name: str) -> bool:
@@ -107,10 +105,12 @@ def known(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
     return row
 
 
-def _turn(
-    path: Path, name: str, kind: str, was: bool, change: Change, after: Sequence[Event] = ()
-) -> bool:
-    """:param was: whether the agent must be disabled before, else there is nothing to do."""
+def _turn(path: Path, name: str, kind: str, was: bool, change: Change) -> bool:
+    """Each turn leaves them away: who is enabled again does not ring before they say so, whatever
+    a phone that was not refused yet has said meanwhile.
+
+    :param was: whether the agent must be disabled before, else there is nothing to do.
+    """
     store = Store(path)
     try:
         with store.transaction():
@@ -119,8 +119,7 @@ def _turn(
             change(store.connection)
             at = now()
             store.add(Event(id=f"{name}:{kind}:{at}", at=at, kind=kind, actor=name))
-            for event in after:
-                store.add(event)
+            store.add(declared(name, kinds.AWAY, "command"))
     finally:
         store.close()
     return True

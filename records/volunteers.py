@@ -189,7 +189,7 @@ def _take(sheet: Sheet, number: int, values: Mapping[str, str], queues: Collecti
             problems.append(f"no queue {', '.join(map(repr, wrong))}; there are: {there}")
     sheet.problems += [(number, problem) for problem in problems]
     if not problems:
-        family = values.get("family", "")
+        family = values.get("family", "") if values.get("label") else ""  # else it is the label
         sheet.rows.append(Volunteer(number, label, name, family, email, joined))
 
 

@@ -148,6 +148,10 @@ def test_a_family_name_tells_two_of_the_same_label_apart(line: Path) -> None:
     assert "1 added: marie-durand" in third.output and "1 there already" in third.output
 
 
+def test_who_has_a_family_name_alone_is_called_by_it_once(line: Path) -> None:
+    assert "1 added: dupont\n" in bring(line, "nom;email\nDupont;d@example.org\n").output
+
+
 def test_a_label_that_may_be_two_people_changes_neither(line: Path) -> None:
     bring(line, "prénom;nom\nMarie;Dupont\nMarie;Martin\n")
     before = everybody(line / "decroche.db")

@@ -49,7 +49,7 @@ def test_it_refuses_names_that_asterisk_could_misread(path: Path, name: str) -> 
     assert list_agents(path) == []
 
 
-@pytest.mark.parametrize("label", ["", "  ", "a\nb", "a\x1bb", "a" * 81])
+@pytest.mark.parametrize("label", ["", "  ", "a\nb", "a\x1bb", "a" * 81, "a\u202eb", "a\u2028b"])
 def test_it_refuses_labels_that_no_screen_shows(path: Path, label: str) -> None:
     with pytest.raises(PeopleError):
         add_agent(path, "camille", label, [])

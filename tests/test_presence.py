@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decroche.agi.ends import Ends
-from decroche.records import kinds, people, presence, purge, rebuild, schema, views
+from decroche.records import (
+    kinds,
+    people,
+    presence,
+    purge,
+    rebuild,
+    schema,
+    staffing,
+    views,
+    welcome,
+)
 from decroche.records.events import MICRO, Event, now
 from decroche.records.presence import LONGEST, PresenceError, read_clock, read_minutes
 from decroche.records.store import Store
@@ -141,6 +151,23 @@ def test_an_end_ends_what_it_was_meant_for_and_nothing_else(path: Path) -> None:
 def test_who_is_nobody_declares_nothing(path: Path) -> None:
     with pytest.raises(people.PeopleError, match="no agent"):
         presence.declare(path, "bob", "available", "cli")
+
+
+def test_who_is_disabled_declares_nothing_and_does_not_ring_when_enabled(path: Path) -> None:
+    staffing.disable_agent(path, "ana")
+    with pytest.raises(people.PeopleError, match="first: decroche agent enable ana"):
+        presence.declare(path, "ana", "available", "command")
+    people.declare(path, kinds.AVAILABLE, ["ana"], "phone")  # before Asterisk refused the phone
+    staffing.enable_agent(path, "ana")
+    assert row(path) == ("away", None)
+
+
+@pytest.mark.parametrize("by", ["page", "coordinator", "command", "phone"])
+def test_who_has_no_phone_yet_is_not_reachable_by_saying_so(path: Path, by: str) -> None:
+    presence.declare(path, "ana", "available", by)
+    assert welcome.steps_of(path, "ana")["registered"] == (by == "phone")
+    append(path, Event(id="r", at=now(), kind=kinds.REACHABLE, actor="ana"))
+    assert welcome.steps_of(path, "ana")["registered"]
 
 
 class Told:
