@@ -236,8 +236,9 @@ def shift_calendar(context: click.Context, agent: str | None, revoke: bool) -> N
         return
     network = load(folder.hotline).network
     secret = feeds.renew(folder.database, agent)
-    click.echo("Shown once; whoever has it reads this calendar. Put your page's public address:")
-    click.echo(f"http://{network.page_bind}:{network.page}/calendar/{secret}.ics")
+    own = "" if network.page_url else " Put your page's public address:"
+    click.echo(f"Shown once; whoever has it reads this calendar.{own}")
+    click.echo(f"{network.page_address}/calendar/{secret}.ics")
 
 
 def _period(hours: str) -> tuple[time, time]:

@@ -156,6 +156,26 @@ def test_a_link_from_the_terminal(line: Path) -> None:
     connection.close()
 
 
+def test_a_link_has_the_pages_public_address(line: Path) -> None:
+    assert "Put your page's public address:\nhttp://127.0.0.1:8080/" in well(
+        line, "shift", "calendar"
+    )
+    toml = line / "hotline.toml"
+    address = '[network]\npage_url = "https://ligne.example.org"\n'
+    toml.write_text(toml.read_text("utf-8") + address, "utf-8")
+    told = well(line, "shift", "calendar")
+    assert "Put your" not in told and "\nhttps://ligne.example.org/calendar/" in told
+
+
+def test_a_list_has_the_lines_clocks_not_the_machines(line: Path) -> None:
+    toml = line / "hotline.toml"
+    shape = SHAPE.replace("[menu]", 'timezone = "Pacific/Kiritimati"\n[menu]')  # UTC+14
+    toml.write_text(shape, "utf-8")
+    told = well(line, "agent", "presence", "ana", "available", "--for", "20m")
+    until = told.split("until ")[1][:5]
+    assert f"\tavailable\t{until}\t" in well(line, "agent", "list")
+
+
 def test_everybody_is_told_in_english_of_a_line_without_shifts(line: Path) -> None:
     assert shifts.read_from(line / "decroche.db").shifts == {}
     assert "decroche shift add monday" in ask(line, "shift", "list").output
