@@ -75,11 +75,15 @@ def agent_list(
 
     Example: decroche agent list --queue demarches --presence available
     """
+    from decroche.asterisk import line
+    from decroche.hotline import load
     from decroche.records import roll
     from decroche.records.events import now
 
-    at = now()
-    rows = [roll.as_row(row, at) for row in roll.people(line_of(context).database)]
+    folder, at = line_of(context), now()
+    line.check_queues(folder, (queue,) if queue else ())
+    zone = load(folder.hotline).zone
+    rows = [roll.as_row(row, at, zone) for row in roll.people(folder.database)]
     wanted = [
         row
         for row in rows

@@ -78,7 +78,8 @@ def shift_set(
     if not (hours or wanted or last):
         raise click.UsageError("give --hours, --wanted or --until")
     period = _period(hours) if hours else None
-    shifts.change(line_of(context).database, id, hours=period, wanted=wanted, last=last)
+    folder = line_of(context)
+    shifts.change(folder.database, id, hours=period, wanted=wanted, last=last, today=_today(folder))
     click.echo(f"shift {id} is changed. Nothing to apply")
 
 
@@ -94,10 +95,11 @@ def shift_list(context: click.Context, as_json: bool) -> None:
     rota, today, zone = shifts.read_from(folder.database), _today(folder), _zone(folder)
     rows = []
     for one in sorted(rota.shifts.values(), key=lambda one: (one.day, one.starts, one.id)):
-        if one.removed:
+        if one.removed and one.removed <= today:
             continue
         coming = [o for o in rota.between(today, today + 366 * DAY, zone) if o.shift is one]
         after = next((o for o in coming if not o.cancelled), None)
+        last = min(filter(None, (one.last, one.removed and one.removed - DAY)), default=None)
         rows.append(
             {
                 "shift": one.id,
@@ -106,7 +108,7 @@ def shift_list(context: click.Context, as_json: bool) -> None:
                 "queues": " ".join(one.queues),
                 "wanted": one.wanted,
                 "from": one.first.isoformat(),
-                "until": one.last.isoformat() if one.last else "",
+                "until": last.isoformat() if last else "",
                 "next": after.date.isoformat() if after else "",
                 "people": " ".join(after.people) if after else "",
             }
@@ -127,13 +129,13 @@ def shift_show(context: click.Context, id: int, weeks: int, as_json: bool) -> No
     from decroche.records.rota import DAY
 
     folder = line_of(context)
+    today = _today(folder)
     connection = schema.reader(folder.database)
     try:
-        shifts.find(connection, id)
+        shifts.find(connection, id, today)
         rota = shifts.read(connection)
     finally:
         connection.close()
-    today = _today(folder)
     rows = [
         {
             "date": one.date.isoformat(),
@@ -234,8 +236,9 @@ def shift_calendar(context: click.Context, agent: str | None, revoke: bool) -> N
         return
     network = load(folder.hotline).network
     secret = feeds.renew(folder.database, agent)
-    click.echo("Shown once; whoever has it reads this calendar. Put your page's public address:")
-    click.echo(f"http://{network.page_bind}:{network.page}/calendar/{secret}.ics")
+    own = "" if network.page_url else " Put your page's public address:"
+    click.echo(f"Shown once; whoever has it reads this calendar.{own}")
+    click.echo(f"{network.page_address}/calendar/{secret}.ics")
 
 
 def _period(hours: str) -> tuple[time, time]:

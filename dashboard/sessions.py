@@ -38,6 +38,12 @@ def is_secure(request: web.BaseRequest) -> bool:
     return said == "https" and request.remote in LOOPBACK
 
 
+def address_of(request: web.BaseRequest) -> str:
+    """From where somebody asks; behind a proxy on this machine, the address that it names last."""
+    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:45]
+    return said if said and request.remote in LOOPBACK else request.remote or ""
+
+
 def cookie_name(request: web.BaseRequest) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 

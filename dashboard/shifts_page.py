@@ -83,7 +83,10 @@ async def change(request: web.Request) -> web.StreamResponse:
     except ValueError:
         return await _page(request, 422, "bad")
     path = request.app[FOLDER].database
-    return await _act(request, day, lambda: shifts.change(path, id, hours=period, wanted=wanted))
+    today = _today(request)
+    return await _act(
+        request, day, lambda: shifts.change(path, id, hours=period, wanted=wanted, today=today)
+    )
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
@@ -141,7 +144,7 @@ async def _page(
 ) -> web.Response:
     account = request[ACCOUNT]
     assert account is not None
-    begin = monday(day or _asked(request))
+    begin = monday(_near(request, day) if day else _asked(request))
     shown = await asyncio.to_thread(_read, request, account, begin)
     removed, words, zone = request.query.get("removed", ""), request[WORDS], _zone(request)
     return page(
@@ -193,12 +196,16 @@ def _which(request: web.Request) -> tuple[int, date]:
 
 
 def _asked(request: web.Request) -> date:
-    """The date that is looked at: within a year of today."""
-    today = _today(request)
+    """The date that is looked at."""
     try:
-        day = date.fromisoformat(request.query.get("week", ""))
+        return _near(request, date.fromisoformat(request.query.get("week", "")))
     except ValueError:
-        return today
+        return _today(request)
+
+
+def _near(request: web.Request, day: date) -> date:
+    """A date within a year of today; today instead of any other."""
+    today = _today(request)
     return day if abs((day - today).days) <= FAR else today
 
 

@@ -13,7 +13,7 @@ from .beginning import place_of
 from .guard import is_own_path
 from .keys import ACCOUNT, FOLDER, SESSIONS, STREAM, TRIES
 from .pages import page
-from .sessions import is_secure
+from .sessions import address_of, is_secure
 from .settings import LANGUAGE_COOKIE
 from .words import LANGUAGES
 
@@ -29,7 +29,7 @@ async def start(request: web.Request) -> web.Response:
 async def start_with(request: web.Request) -> web.Response:
     form = await request.post()
     code, name, password = (field(form, key) for key in ("code", "name", "password"))
-    tries, address = request.app[TRIES], request.remote or ""
+    tries, address = request.app[TRIES], address_of(request)
     if tries.wait("", address):
         return _too_often(request, "start.html", code=code, name=name)
     path = request.app[FOLDER].database
@@ -59,7 +59,7 @@ async def form(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     form = await request.post()
     name, password, onward = (field(form, key) for key in ("name", "password", "next"))
-    tries, address = request.app[TRIES], request.remote or ""
+    tries, address = request.app[TRIES], address_of(request)
     known: dict[str, Any] = {"name": name, "onward": onward, "nobody": False}
     if tries.wait(accounts.fold(name), address):
         return _too_often(request, "signin.html", **known)

@@ -106,8 +106,12 @@ def refused(path: Path, agent: str, why: str) -> None:
 
 
 def revoke(path: Path, agents: Sequence[str]) -> list[str]:
-    """Make their links void; returns those who had one."""
+    """Make their links void; returns those who had one.
+
+    :raises PeopleError: somebody of them does not exist; nobody's link is void then.
+    """
     with _writing(path) as connection:
+        _rows(connection, agents, disabled=True)
         sql = "DELETE FROM invitations WHERE agent = ? AND used IS NULL"
         return [agent for agent in agents if connection.execute(sql, (agent,)).rowcount]
 
@@ -176,16 +180,21 @@ def _make(row: sqlite3.Row, days: int) -> Invitation:
     return Invitation(row["name"], row["label"], row["email"] or "", secret, until)
 
 
-def _rows(connection: sqlite3.Connection, agents: Sequence[str]) -> list[sqlite3.Row]:
-    """:raises PeopleError: for all that are unknown or disabled, in one sentence."""
+def _rows(
+    connection: sqlite3.Connection, agents: Sequence[str], disabled: bool = False
+) -> list[sqlite3.Row]:
+    """:param disabled: whether such people will do, too.
+
+    :raises PeopleError: for all that are unknown or disabled, in one sentence.
+    """
     rows = {row["name"]: row for row in connection.execute("SELECT * FROM agents")}
     unknown = [name for name in agents if name not in rows]
     if unknown:
         names = ", ".join(map(repr, unknown))
         raise PeopleError(f"there is no agent {names}; 'decroche agent list' shows them")
-    disabled = [name for name in agents if rows[name]["disabled"] is not None]
-    if disabled:
-        names = ", ".join(disabled)
+    out = [name for name in agents if rows[name]["disabled"] is not None]
+    if out and not disabled:
+        names = ", ".join(out)
         raise PeopleError(f"disabled: {names}; first: decroche agent enable NAME")
     return [rows[name] for name in dict.fromkeys(agents)]
 

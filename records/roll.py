@@ -47,15 +47,15 @@ def person(path: Path, name: str) -> tuple[sqlite3.Row, sqlite3.Row | None]:
         return row, connection.execute(LAST, (name,)).fetchone()
 
 
-def as_row(row: sqlite3.Row, at: int) -> dict[str, Any]:
-    """A line of ``decroche agent list``."""
+def as_row(row: sqlite3.Row, at: int, zone: tzinfo) -> dict[str, Any]:
+    """A line of ``decroche agent list``; times are local."""
     return {
         "name": row["name"],
         "label": row["label"],
         "queues": row["queues"] or "",
         "skills": row["skills"],
         "presence": "disabled" if row["disabled"] is not None else presence_of(row, at),
-        "until": _clock(row["until"]),
+        "until": f"{instant(row['until']).astimezone(zone):%H:%M}" if row["until"] else "",
         "phone": reach_of(row),
         "does": row["stage"],
         "invitation": state_of(row, at),
@@ -74,11 +74,6 @@ def reach_of(row: Row | sqlite3.Row) -> str:
     if row["outside"]:
         return "outside"
     return "reachable" if row["reachable"] else "not registered"
-
-
-def _clock(at: int | None) -> str:
-    """The machine's local time of an instant; empty without one."""
-    return "" if at is None else f"{instant(at).astimezone():%H:%M}"
 
 
 def as_facts(row: sqlite3.Row, last: sqlite3.Row | None, at: int, zone: tzinfo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import kinds
 from .events import Event, instant, now
-from .rota import DAY, Rota, Shift, SignUp, make
+from .rota import Rota, Shift, SignUp, make
 from .schema import reader
 from .store import Store
 
@@ -79,7 +79,7 @@ def add(
     """
     if not 1 <= wanted <= WANTED:
         raise ShiftError("bad", f"the number of people must be from 1 to {WANTED}")
-    if last is not None and first + (day - first.weekday()) % 7 * DAY > last:
+    if last is not None and (last - first).days < (day - first.weekday()) % 7:
         raise ShiftError("bad", f"there is no such day from {first} to {last}")
     with acting(path) as store:
         at = now()
@@ -99,15 +99,18 @@ def change(
     hours: tuple[time, time] | None = None,
     wanted: int | None = None,
     last: date | None = None,
+    today: date | None = None,
 ) -> None:
     """Give a shift other hours, another number of people, or a last date; who comes stays.
+
+    :param today: one that is removed only from a later date on can be changed still.
 
     :raises ShiftError: there is none; a number that cannot be, or an end before its beginning.
     """
     with acting(path) as store:
-        shift, at = find(store.connection, id), now()
+        shift, at = find(store.connection, id, today), now()
         starts, ends = hours or (shift.starts, shift.ends)
-        wanted, last = wanted or shift.wanted, last or shift.last
+        wanted, last = shift.wanted if wanted is None else wanted, last or shift.last
         if not 1 <= wanted <= WANTED:
             raise ShiftError("bad", f"the number of people must be from 1 to {WANTED}")
         if last is not None and last < shift.first:
@@ -119,14 +122,14 @@ def change(
         say(store, kinds.SHIFT_CHANGED, id, at)
 
 
-def remove(path: Path, id: int, today: date) -> None:
-    """From a date on there is no such shift. :raises ShiftError: there is none now."""
+def remove(path: Path, id: int, first: date) -> None:
+    """From a date on there is no such shift. :raises ShiftError: there is none then already."""
     with acting(path) as store:
-        find(store.connection, id)
+        find(store.connection, id, first)
         at = now()
         sql = "UPDATE shifts SET removed = ?, changed = ? WHERE id = ?"
-        store.connection.execute(sql, (today.isoformat(), at, id))
-        say(store, kinds.SHIFT_REMOVED, id, at, date=today.isoformat())
+        store.connection.execute(sql, (first.isoformat(), at, id))
+        say(store, kinds.SHIFT_REMOVED, id, at, date=first.isoformat())
 
 
 def keep(path: Path, id: int) -> None:
@@ -144,7 +147,7 @@ def cancel(path: Path, id: int, day: date, off: bool = True) -> None:
     :raises ShiftError: there is no such shift, or not on that date.
     """
     with acting(path) as store:
-        shift, at = find(store.connection, id), now()
+        shift, at = find(store.connection, id, day), now()
         on_its_day(shift, day)
         if off:
             sql = "INSERT OR IGNORE INTO shift_cancelled VALUES (?, ?, ?)"
@@ -158,10 +161,14 @@ def cancel(path: Path, id: int, day: date, off: bool = True) -> None:
             say(store, kind, id, at, date=day.isoformat())
 
 
-def find(connection: sqlite3.Connection, id: int) -> Shift:
-    """A shift that is planned. :raises ShiftError: there is none of this number."""
+def find(connection: sqlite3.Connection, id: int, day: date | None = None) -> Shift:
+    """A shift that is planned, on a date or (without one) for good.
+
+    :raises ShiftError: there is none of this number, or it is removed by then.
+    """
     row = connection.execute("SELECT * FROM shifts WHERE id = ?", (id,)).fetchone()
-    if row is None or row["removed"] is not None:
+    removed = _maybe(row["removed"]) if row else None
+    if row is None or (removed is not None and (day is None or removed <= day)):
         raise ShiftError("gone", f"there is no shift {id}; 'decroche shift list' shows them")
     return _shift(row)
 

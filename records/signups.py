@@ -31,7 +31,7 @@ def sign_up(
     """
     with acting(path) as store:
         at = now()
-        rota, shift = read(store.connection, day), find(store.connection, id)
+        rota, shift = read(store.connection, day), find(store.connection, id, day)
         _check(rota, shift, agent, day, zone, at)
         if not store.connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
             raise ShiftError("nobody", f"there is no agent {agent!r}; see 'decroche agent list'")
@@ -54,7 +54,7 @@ def withdraw(
     :raises ShiftError: no such shift; they are not signed up for it; it is over.
     """
     with acting(path) as store:
-        rota, shift, at = read(store.connection, day), find(store.connection, id), now()
+        rota, shift, at = read(store.connection, day), find(store.connection, id, day), now()
         _check_is_to_come(rota, shift, day, zone, at)
         if not weekly and agent not in rota.people(shift, day):
             raise ShiftError("not-signed", f"{agent!r} is not signed up for {day}")

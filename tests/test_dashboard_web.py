@@ -15,8 +15,8 @@ from yarl import URL
 from decroche import hotline
 from decroche.dashboard import accounts, assets, routes
 from decroche.dashboard.app import make_app
-from decroche.dashboard.keys import ROLES
-from decroche.dashboard.settings import TRIES_PER_NAME
+from decroche.dashboard.keys import ROLES, TRIES
+from decroche.dashboard.settings import TRIES_PER_ADDRESS, TRIES_PER_NAME
 from decroche.kb import library
 from decroche.kb import schema as kb_schema
 from decroche.records import kinds, people, schema
@@ -138,6 +138,24 @@ async def test_it_slows_guessing_down(page: Page) -> None:
         assert (await page.post("/sign-in", name="camille", password="x"))[0] == 422
     status, text, _ = await page.post("/sign-in", name="camille", password=PASSWORD)
     assert status == 429 and "Attendez" in text
+
+
+async def test_behind_a_proxy_one_who_guesses_keeps_nobody_else_out(page: Page) -> None:
+    await page.sign_in()
+
+    async def try_from(address: str, name: str, password: str) -> int:
+        headers = {"Origin": page.origin, "X-Forwarded-For": f"192.0.2.200, {address}"}
+        form = {"name": name, "password": password}
+        async with page.client.post(
+            "/sign-in", data=form, headers=headers, allow_redirects=False
+        ) as answer:
+            return answer.status
+
+    tries = page.client.server.app[TRIES]  # type: ignore[attr-defined]
+    for n in range(TRIES_PER_ADDRESS):
+        tries.was_wrong(f"n{n}", "192.0.2.1")
+    assert await try_from("192.0.2.1", "camille", PASSWORD) == 429
+    assert await try_from("192.0.2.2", "camille", PASSWORD) == 303
 
 
 async def test_it_keeps_only_an_id_in_a_guarded_cookie(page: Page) -> None:

@@ -258,6 +258,16 @@ def test_it_asks_what_is_meant(line: Path, arguments: tuple[str, ...]) -> None:
     assert run(line, "agent", "invite", *arguments).exit_code == 2
 
 
+def test_a_name_that_nobody_has_is_no_link_that_nobody_has(line: Path) -> None:
+    run(line, "agent", "invite", "lea")
+    done = run(line, "agent", "invite", "--revoke", "lea", "le")
+    assert done.exit_code == 1 and "there is no agent 'le'" in done.output
+    assert "lea" in run(line, "agent", "list", "--invited").output
+    run(line, "agent", "disable", "lea")
+    assert "none of them had" in run(line, "agent", "invite", "--revoke", "lea").output
+    assert "no queue 'visoi'" in run(line, "agent", "list", "--queue", "visoi").output
+
+
 def test_agents_are_listed_shown_and_changed(line: Path) -> None:
     assert run(line, "agent", "edit", "lea", "--label", "Léa R.", "--queue", "visio").exit_code == 0
     assert run(line, "agent", "edit", "lea", "--queue", "x").exit_code == 1

@@ -156,6 +156,52 @@ def test_a_link_from_the_terminal(line: Path) -> None:
     connection.close()
 
 
+def test_a_link_has_the_pages_public_address(line: Path) -> None:
+    assert "Put your page's public address:\nhttp://127.0.0.1:8080/" in well(
+        line, "shift", "calendar"
+    )
+    toml = line / "hotline.toml"
+    address = '[network]\npage_url = "https://ligne.example.org"\n'
+    toml.write_text(toml.read_text("utf-8") + address, "utf-8")
+    told = well(line, "shift", "calendar")
+    assert "Put your" not in told and "\nhttps://ligne.example.org/calendar/" in told
+
+
+def test_a_list_has_the_lines_clocks_not_the_machines(line: Path) -> None:
+    toml = line / "hotline.toml"
+    shape = SHAPE.replace("[menu]", 'timezone = "Pacific/Kiritimati"\n[menu]')  # UTC+14
+    toml.write_text(shape, "utf-8")
+    told = well(line, "agent", "presence", "ana", "available", "--for", "20m")
+    until = told.split("until ")[1][:5]
+    assert f"\tavailable\t{until}\t" in well(line, "agent", "list")
+
+
 def test_everybody_is_told_in_english_of_a_line_without_shifts(line: Path) -> None:
     assert shifts.read_from(line / "decroche.db").shifts == {}
     assert "decroche shift add monday" in ask(line, "shift", "list").output
+
+
+def test_a_shift_that_is_removed_later_is_there_until_then(line: Path) -> None:
+    well(line, "shift", "add", "monday", "09:00-12:00", "--from", f"{NEXT}")
+    well(line, "shift", "set", "1", "--wanted", "2")
+    well(line, "shift", "sign-up", "1", "ana", "--date", f"{NEXT}", "--every-week")
+    end = NEXT + 21 * DAY
+    assert f"removed from {end} on" in well(line, "shift", "remove", "1", "--from", f"{end}")
+    (row,) = json.loads(well(line, "shift", "list", "--json"))
+    assert (row["next"], row["until"]) == (f"{NEXT}", f"{end - DAY}")
+    assert f"{NEXT + 7 * DAY}" in well(line, "shift", "show", "1")
+    well(line, "shift", "withdraw", "1", "ana", "--date", f"{NEXT + 7 * DAY}")
+    well(line, "shift", "sign-up", "1", "bob", "--date", f"{NEXT + 7 * DAY}")
+    well(line, "shift", "cancel", "1", f"{NEXT}")
+    well(line, "shift", "set", "1", "--wanted", "3")
+    for words in (("sign-up", "1", "bob", "--date", f"{end}"), ("cancel", "1", f"{end}")):
+        assert "there is no shift 1" in ask(line, "shift", *words).output
+    assert "removed" in well(line, "shift", "remove", "1")  # earlier after all
+    assert "there is no shift 1" in ask(line, "shift", "set", "1", "--wanted", "2").output
+    assert "no shift yet" in ask(line, "shift", "list").output
+
+
+def test_the_last_day_of_all_is_no_error_of_ours(line: Path) -> None:
+    dates = ("--from", "9999-12-31", "--until", "9999-12-31")
+    done = ask(line, "shift", "add", "monday", "09:00-12:00", *dates)
+    assert done.exit_code == 1 and "there is no such day" in done.output

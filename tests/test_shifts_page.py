@@ -325,3 +325,24 @@ def test_an_account_is_one_agents_and_an_agent_has_one_account(folder: Folder) -
         with pytest.raises(people.PeopleError):
             joining.tie(folder.database, account, agent)
     joining.tie(folder.database, "", "lea")
+
+
+async def test_dates_at_the_ends_of_the_calendar_and_a_shift_for_nobody_are_refused(
+    folder: Folder,
+) -> None:
+    id = shifts.add(folder.database, 0, read_hours("09:00-12:00"), 2, TODAY)
+    async with served(folder, "driss", "camille") as (driss, camille):
+        for day in ("0001-01-01", "9999-12-31"):
+            await driss.post(f"/shifts/{id}/{day}/sign-up", 409)
+            await camille.post(f"/shifts/{id}/{day}/cancel", 409)
+            plan = {
+                "day": "tuesday",
+                "starts": "09:00",
+                "ends": "12:00",
+                "wanted": "2",
+                "queue": "",
+            }
+            await camille.post("/shifts", 409, first=day, last=day, **plan)
+        hours = {"starts": "09:00", "ends": "12:00"}
+        await camille.post(f"/shifts/{id}/set", 409, wanted="0", **hours)
+    assert shifts.read_from(folder.database).shifts[id].wanted == 2
