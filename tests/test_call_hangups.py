@@ -5,7 +5,7 @@ import pytest
 from decroche.records import kinds
 
 from .conftest import Open
-from .lengths import check_arrivals, check_lengths
+from .lengths import check_lengths
 from .live import LiveLine
 from .sip import Process
 
@@ -62,7 +62,6 @@ def test_each_hangup_has_one_row_with_the_right_outcome(
     rows = line.calls()
     assert len(rows) == len(EARLY) + len(LATE) == 60
     check_lengths(rows, callers)
-    check_arrivals(line)
     for row in rows:
         assert row["outcome"] == ("answered" if row["answered"] else "abandoned")
         assert row["stage"] == "ended"

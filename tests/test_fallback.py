@@ -155,7 +155,7 @@ def test_a_service_that_freezes_in_a_ring_loses_the_caller_to_the_fallback(line:
     until(lambda: mute.log.messages("received", "INVITE"), 5, "the ring")
     line.signal(signal.SIGSTOP)
     try:
-        until(lambda: facts(line, kinds.FELL_BACK, before), RING + FROZEN, "the fallback")
+        until(lambda: facts(line, kinds.FELL_BACK, before), RING + FROZEN + 2, "the fallback")
         caller.succeed(30)
     finally:
         line.signal(signal.SIGCONT)
