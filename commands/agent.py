@@ -75,14 +75,13 @@ def agent_list(
 
     Example: decroche agent list --queue demarches --presence available
     """
-    from decroche.asterisk import line
-    from decroche.hotline import load
+    from decroche.asterisk import line, prompts
     from decroche.records import roll
     from decroche.records.events import now
 
     folder, at = line_of(context), now()
     line.check_queues(folder, (queue,) if queue else ())
-    zone = load(folder.hotline).zone
+    zone = prompts.in_force(folder).zone  # a file that is being edited hinders no list
     rows = [roll.as_row(row, at, zone) for row in roll.people(folder.database)]
     wanted = [
         row
