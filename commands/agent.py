@@ -80,7 +80,8 @@ def agent_list(
     from decroche.records.events import now
 
     folder, at = line_of(context), now()
-    line.check_queues(folder, (queue,) if queue else ())
+    if queue:
+        line.check_queues(folder, (queue,))
     zone = prompts.in_force(folder).zone  # a file that is being edited hinders no list
     rows = [roll.as_row(row, at, zone) for row in roll.people(folder.database)]
     wanted = [

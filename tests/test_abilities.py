@@ -99,6 +99,14 @@ def test_the_commands_say_what_they_changed(folder: Folder) -> None:
     assert [row["queues"] for row in listed] == ["demarches visio:1", "demarches visio:4"]
 
 
+def test_a_file_that_is_being_edited_hinders_no_list(folder: Folder) -> None:
+    folder.applied.parent.mkdir(parents=True)
+    folder.applied.write_text(folder.hotline.read_text("utf-8"), "utf-8")
+    folder.hotline.write_text("[menu", "utf-8")
+    listed = json.loads(run(folder, "agent", "list", "--json"))
+    assert [row["name"] for row in listed] == ["ana", "ben"]
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [
