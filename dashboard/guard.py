@@ -94,7 +94,8 @@ async def _read_form(request: web.Request) -> None:
     """Views find it read already. :raises HTTPBadRequest: it is no form, whatever it is."""
     try:
         await request.post()
-    except (ValueError, LookupError):  # bytes that are no text, no such charset, torn parts
+    except (ValueError, LookupError, web.RequestPayloadError):
+        # Bytes that are no text, no such charset, torn parts, packed badly.
         raise web.HTTPBadRequest from None
 
 

@@ -1,5 +1,6 @@
 """Every route with every role and with none; forms of other sites; bodies that are no form."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -207,3 +208,20 @@ async def test_a_body_that_is_no_form_is_the_senders_fault(
                 if one.status >= 500:
                     wrong.append((who, path, one.status))
     assert wrong == []
+
+
+async def test_a_body_that_cannot_be_unpacked_is_refused(client: Client) -> None:
+    headers = {"Origin": own(client), "Content-Type": FORM, "Content-Encoding": "gzip"}
+    async with client.post("/sign-in", data=b"garbage", headers=headers) as one:
+        assert one.status == 400
+
+
+async def test_a_cookie_that_is_no_text_is_nobodys(client: Client) -> None:
+    """Written by hand: a browser's library would not send it."""
+    url = client.make_url("/")
+    reading, writing = await asyncio.open_connection(url.host, url.port)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nConnection: close\r\n"
+    writing.write(head + b"Cookie: decroche=\xff\xc3\r\n\r\n")
+    answered = await asyncio.wait_for(reading.readline(), 10)
+    writing.close()
+    assert b" 303 " in answered  # to the sign-in
