@@ -226,6 +226,7 @@ class Stripped:
 def test_no_link_goes_in_clear_when_tls_is_gone_the_second_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Stripped, "connections", 0)
     monkeypatch.setattr(smtplib, "SMTP", Stripped)
     mailer = post.Mailer(hotline.Mail("mail.example.org", "ligne@example.org"), "")
     mailer.check()
