@@ -1,7 +1,9 @@
 """Every route with every role and with none; forms of other sites; bodies that are no form."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,20 @@ async def test_who_is_signed_out_meanwhile_is_told_what_to_do(client: Client) ->
         text = await one.text()
     assert one.status == 401
     assert "Vous n’êtes plus connecté·e" in text and "Rien n’a été changé" in text
+
+
+async def test_a_database_that_takes_nothing_is_told_as_what_it_is(
+    client: Client, folder: Folder
+) -> None:
+    become(client, folder, "agent")
+    headers = {"Origin": own(client), "Accept-Language": "fr"}
+    with closing(sqlite3.connect(folder.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await answer(client, "GET /"))[0] == 200
+        async with client.post("/me", data={"state": "available"}, headers=headers) as one:
+            text = await one.text()
+    assert one.status == 503
+    assert "La base de données n’a pas répondu à temps" in text and "Les appels continuent" in text
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "http://evil.example"}, {"Origin": "null"}])
