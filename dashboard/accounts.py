@@ -188,7 +188,8 @@ def fold(name: str) -> str:
 
 
 def digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    """Of whatever a browser sends: a cookie may hold bytes that are no text."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _check_code(connection: sqlite3.Connection, code: str) -> None:

@@ -3,6 +3,7 @@
 A route without a declared role is refused; tests/test_dashboard_roles.py finds it earlier.
 """
 
+import sqlite3
 import traceback
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +21,7 @@ from .words import choose, words
 log = structlog.get_logger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD")
+REFUSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)  # not our fault
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -60,11 +62,19 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error_page(request, error.status)
     except ConnectionResetError:
         raise  # the browser went away; nobody is left to be told
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in REFUSING:
+            return _failed(request)
+        log.error("the database refuses", route=_route_name(request), reason=str(error))
+        return error_page(request, 503, "busy")
     except Exception:  # the edge of a request: the caller on the phone notices nothing
-        # As text: a log that shows local variables would show what somebody typed.
-        trace = traceback.format_exc()
-        log.error("page failed", route=_route_name(request), trace=trace)
-        return error_page(request, 500)
+        return _failed(request)
+
+
+def _failed(request: web.Request) -> web.Response:
+    # As text: a log that shows local variables would show what somebody typed.
+    log.error("page failed", route=_route_name(request), trace=traceback.format_exc())
+    return error_page(request, 500)
 
 
 @web.middleware
@@ -94,7 +104,8 @@ async def _read_form(request: web.Request) -> None:
     """Views find it read already. :raises HTTPBadRequest: it is no form, whatever it is."""
     try:
         await request.post()
-    except (ValueError, LookupError):  # bytes that are no text, no such charset, torn parts
+    except (ValueError, LookupError, web.RequestPayloadError):
+        # Bytes that are no text, no such charset, torn parts, packed badly.
         raise web.HTTPBadRequest from None
 
 

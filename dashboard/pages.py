@@ -60,7 +60,9 @@ def page(
     return response
 
 
-def error_page(request: web.Request, status: int) -> web.Response:
-    """What happened, what it means for callers, what to do."""
-    named = status if status in DESIGNED else (500 if status >= 500 else 400)
+def error_page(request: web.Request, status: int, named: str = "") -> web.Response:
+    """What happened, what it means for callers, what to do. ``named``: its words, else those of
+    the status.
+    """
+    named = named or str(status if status in DESIGNED else (500 if status >= 500 else 400))
     return page(request, "error.html", status=status, code=status, named=named)

@@ -20,6 +20,10 @@ from ..records.secrets import load as load_secrets
 from . import letters
 
 TIME = 30.0  # seconds for each answer of the server
+OF_NO_MESSAGE = (  # gone, or it does not let us in: the next message would not pass either
+    *(smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError),
+    *(smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError),
+)
 AGAIN = "again: decroche agent invite --all-new --mail"
 
 
@@ -94,19 +98,27 @@ class Mailer:
 
     def _open(self) -> smtplib.SMTP:
         if self._server is None:
-            mail, context = self._mail, ssl.create_default_context()
-            if mail.security == "tls":
-                server: smtplib.SMTP = smtplib.SMTP_SSL(
-                    mail.host, mail.port, timeout=TIME, context=context
-                )
-            else:
-                server = smtplib.SMTP(mail.host, mail.port, timeout=TIME)
-            self._server = server
+            self._server = self._connect()
+        return self._server
+
+    def _connect(self) -> smtplib.SMTP:
+        """A connection that is encrypted and signed in as asked, or none: no link goes in clear."""
+        mail, context = self._mail, ssl.create_default_context()
+        if mail.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                mail.host, mail.port, timeout=TIME, context=context
+            )
+        else:
+            server = smtplib.SMTP(mail.host, mail.port, timeout=TIME)
+        try:
             if mail.security == "starttls":
                 server.starttls(context=context)
             if mail.username:
                 server.login(mail.username, self._password)
-        return self._server
+        except BaseException:
+            server.close()
+            raise
+        return server
 
 
 def send_all(
@@ -166,8 +178,7 @@ def why(error: Exception) -> str:
 
 def _is_answer(error: Exception) -> bool:
     """Whether the server itself spoke, of this message: the next one may pass."""
-    lost = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError)
-    return isinstance(error, smtplib.SMTPException) and not isinstance(error, lost)
+    return isinstance(error, smtplib.SMTPException) and not isinstance(error, OF_NO_MESSAGE)
 
 
 def _dated(message: EmailMessage) -> EmailMessage:

@@ -1,13 +1,12 @@
 """Signing in and out, the first account, and the choice of a language."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from . import accounts
+from . import accounts, passwords
 from .accounts import Account, AccountError
 from .beginning import place_of
 from .guard import is_own_path
@@ -34,7 +33,7 @@ async def start_with(request: web.Request) -> web.Response:
         return _too_often(request, "start.html", code=code, name=name)
     path = request.app[FOLDER].database
     try:
-        account = await _off(lambda: accounts.claim(path, code.strip(), name, password))
+        account = await passwords.aside(lambda: accounts.claim(path, code.strip(), name, password))
     except AccountError as error:
         problem = str(error)
         if problem == "start.bad_code":
@@ -66,7 +65,7 @@ async def sign_in(request: web.Request) -> web.Response:
     path = request.app[FOLDER].database
     tries.was_wrong(accounts.fold(name), address)  # before the wait: many at once count, too
     try:
-        account = await _off(lambda: accounts.sign_in(path, name, password))
+        account = await passwords.aside(lambda: accounts.sign_in(path, name, password))
     except AccountError as error:
         return page(request, "signin.html", status=422, problem=str(error), **known)
     tries.was_right(account.name, address)
@@ -117,7 +116,3 @@ async def _signed_in(request: web.Request, account: Account, onward: str) -> NoR
 
 def _too_often(request: web.Request, template: str, **known: Any) -> web.Response:
     return page(request, template, status=429, problem="signin.too_often", **known)
-
-
-async def _off(work: Callable[[], Account]) -> Account:
-    return await asyncio.to_thread(work)

@@ -13,7 +13,7 @@ from aiohttp import web
 from ..records import dialplan, invitations, kinds, staffing, welcome
 from ..records.folder import Folder
 from ..records.invitations import LinkError
-from . import charter, joining
+from . import charter, joining, passwords
 from .accounts import AccountError
 from .beginning import STEPS, Place, place_of, placed
 from .keys import ACCOUNT, FOLDER, HOTLINE, SESSIONS, WORDS
@@ -41,7 +41,7 @@ async def join_with(request: web.Request) -> web.StreamResponse:
     password = field(await request.post(), "password")
     try:
         invited = await asyncio.to_thread(invitations.look, folder.database, secret)
-        account = await asyncio.to_thread(joining.join, folder.database, secret, password)
+        account = await passwords.aside(lambda: joining.join(folder.database, secret, password))
     except LinkError:
         return _join_page(request, status=404)
     except AccountError as error:

@@ -18,8 +18,10 @@ from .schema import reader
 from .store import Store
 
 WANTED = 99
-SIGNED = """SELECT * FROM signups WHERE last >= ? OR last IS NULL
-    ORDER BY shift, changed, agent"""
+# Who is disabled cannot come, and holds no place until they are enabled again.
+SIGNED = """SELECT s.* FROM signups s JOIN agents a ON a.name = s.agent
+    WHERE a.disabled IS NULL AND (s.last >= ? OR s.last IS NULL)
+    ORDER BY s.shift, s.changed, s.agent"""
 
 
 class ShiftError(Exception):

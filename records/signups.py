@@ -33,8 +33,10 @@ def sign_up(
         at = now()
         rota, shift = read(store.connection, day), find(store.connection, id, day)
         _check(rota, shift, agent, day, zone, at)
-        if not store.connection.execute("SELECT 1 FROM agents WHERE name = ?", (agent,)).fetchone():
-            raise ShiftError("nobody", f"there is no agent {agent!r}; see 'decroche agent list'")
+        sql = "SELECT 1 FROM agents WHERE name = ? AND disabled IS NULL"
+        if not store.connection.execute(sql, (agent,)).fetchone():
+            text = f"there is no agent {agent!r}, or it is disabled; see 'decroche agent list'"
+            raise ShiftError("nobody", text)
         if weekly:
             _every_week(store.connection, id, agent, day, at)
         elif not any(one.covers(day) for one in _of(rota, id, agent)):

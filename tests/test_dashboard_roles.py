@@ -1,6 +1,9 @@
 """Every route with every role and with none; forms of other sites; bodies that are no form."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -164,6 +167,20 @@ async def test_who_is_signed_out_meanwhile_is_told_what_to_do(client: Client) ->
     assert "Vous n’êtes plus connecté·e" in text and "Rien n’a été changé" in text
 
 
+async def test_a_database_that_takes_nothing_is_told_as_what_it_is(
+    client: Client, folder: Folder
+) -> None:
+    become(client, folder, "agent")
+    headers = {"Origin": own(client), "Accept-Language": "fr"}
+    with closing(sqlite3.connect(folder.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await answer(client, "GET /"))[0] == 200
+        async with client.post("/me", data={"state": "available"}, headers=headers) as one:
+            text = await one.text()
+    assert one.status == 503
+    assert "La base de données n’a pas répondu à temps" in text and "Les appels continuent" in text
+
+
 @pytest.mark.parametrize("headers", [{}, {"Origin": "http://evil.example"}, {"Origin": "null"}])
 async def test_no_form_of_another_site_does_anything(
     headers: dict[str, str], client: Client, folder: Folder
@@ -207,3 +224,20 @@ async def test_a_body_that_is_no_form_is_the_senders_fault(
                 if one.status >= 500:
                     wrong.append((who, path, one.status))
     assert wrong == []
+
+
+async def test_a_body_that_cannot_be_unpacked_is_refused(client: Client) -> None:
+    headers = {"Origin": own(client), "Content-Type": FORM, "Content-Encoding": "gzip"}
+    async with client.post("/sign-in", data=b"garbage", headers=headers) as one:
+        assert one.status == 400
+
+
+async def test_a_cookie_that_is_no_text_is_nobodys(client: Client) -> None:
+    """Written by hand: a browser's library would not send it."""
+    url = client.make_url("/")
+    reading, writing = await asyncio.open_connection(url.host, url.port)
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nConnection: close\r\n"
+    writing.write(head + b"Cookie: decroche=\xff\xc3\r\n\r\n")
+    answered = await asyncio.wait_for(reading.readline(), 10)
+    writing.close()
+    assert b" 303 " in answered  # to the sign-in

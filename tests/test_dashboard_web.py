@@ -1,7 +1,10 @@
 """The page over HTTP: who may see what, forms, headers, errors, the board's first paint."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from decroche import hotline
 from decroche.dashboard import accounts, assets, routes
 from decroche.dashboard.app import make_app
 from decroche.dashboard.keys import ROLES, TRIES
-from decroche.dashboard.settings import TRIES_PER_ADDRESS, TRIES_PER_NAME
+from decroche.dashboard.settings import HASHES_AT_ONCE, TRIES_PER_ADDRESS, TRIES_PER_NAME
 from decroche.kb import library
 from decroche.kb import schema as kb_schema
 from decroche.records import kinds, people, schema
@@ -156,6 +159,30 @@ async def test_behind_a_proxy_one_who_guesses_keeps_nobody_else_out(page: Page) 
         tries.was_wrong(f"n{n}", "192.0.2.1")
     assert await try_from("192.0.2.1", "camille", PASSWORD) == 429
     assert await try_from("192.0.2.2", "camille", PASSWORD) == 303
+
+
+async def test_many_who_sign_in_at_once_hold_nobody_else_up(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page.sign_in()
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(HASHES_AT_ONCE))
+
+    def refuse(*_: object) -> None:
+        loop.call_soon_threadsafe(begun.release)
+        go_on.wait(30)
+        raise accounts.AccountError("signin.wrong")
+
+    monkeypatch.setattr(accounts, "sign_in", refuse)
+    waiting = [asyncio.create_task(page.post("/sign-in", name=f"n{n}")) for n in range(6)]
+    try:
+        async with asyncio.timeout(10):
+            for _ in range(HASHES_AT_ONCE):
+                await begun.acquire()
+            assert (await page.get("/sign-in"))[0] == 200  # it reads the database in a thread
+    finally:
+        go_on.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_it_keeps_only_an_id_in_a_guarded_cookie(page: Page) -> None:

@@ -18,7 +18,7 @@ from decroche.dashboard.tries import Tries
 ROOM = Path(words.__file__).parent
 COMPOSED = {
     "stage.": 5,
-    "error.": 13,
+    "error.": 15,
     "switch.by_hand.": 3,
     "switch.problem.": 3,
     "ledger.gave_up.": 4,

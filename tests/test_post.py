@@ -1,5 +1,7 @@
 """Invitations by mail: what is sent, what is refused, and that nobody is lost on the way."""
 
+import smtplib
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from decroche import hotline
 from decroche.cli import main
-from decroche.dashboard import letters
+from decroche.dashboard import letters, post
 from decroche.records import invitations, people
 from decroche.records.folder import Folder
 
@@ -192,3 +194,58 @@ def test_a_bad_table_is_refused(line: Path, key: str, reason: str) -> None:
         text += 'sender = "a@b.org"\n'
     with pytest.raises(hotline.HotlineError, match=reason):
         hotline.parse(text)
+
+
+class Stripped:
+    """A server that lets one in with TLS, hangs up, and then claims to know none."""
+
+    connections = 0
+
+    def __init__(self, *_: object, **__: object) -> None:
+        Stripped.connections += 1
+        self.first = Stripped.connections == 1
+        self.encrypted = self.closed = False
+
+    def starttls(self, **_: object) -> None:
+        if not self.first:
+            raise smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server.")
+        self.encrypted = True
+
+    def send_message(self, _: object) -> None:
+        if self.first:
+            raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+        assert self.encrypted, "a link in clear"
+
+    def quit(self) -> None:
+        raise smtplib.SMTPServerDisconnected("please run connect() first")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_no_link_goes_in_clear_when_tls_is_gone_the_second_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Stripped, "connections", 0)
+    monkeypatch.setattr(smtplib, "SMTP", Stripped)
+    mailer = post.Mailer(hotline.Mail("mail.example.org", "ligne@example.org"), "")
+    mailer.check()
+    for _ in range(3):
+        with pytest.raises(smtplib.SMTPException, match="STARTTLS"):
+            mailer.send(EmailMessage())
+    mailer.close()
+
+
+def test_a_server_that_lets_nobody_in_any_more_ends_it(
+    line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink() as sink:
+        configure(line, sink)
+    toml = (line / "hotline.toml").read_text("utf-8")
+    (line / "hotline.toml").write_text(toml.replace('security = "none"\n', ""), "utf-8")
+    monkeypatch.setattr(Stripped, "connections", 0)
+    monkeypatch.setattr(smtplib, "SMTP", Stripped)
+    done = send(line)
+    assert done.exit_code == 1
+    assert "stopped, 4 not tried: STARTTLS extension not supported" in done.output
+    assert "ana: not sent" in done.output and "bob" not in done.output

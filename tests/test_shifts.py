@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decroche.records import feeds, kinds, people, purge, schema, shifts, signups
+from decroche.records import feeds, kinds, people, purge, schema, shifts, signups, staffing
 from decroche.records.events import MICRO, now
 from decroche.records.rota import DAY, Occurrence, Rota, read_hours
 from decroche.records.shifts import ShiftError
@@ -71,6 +71,18 @@ def test_a_shift_is_planned_taken_and_given_back(path: Path) -> None:
         (kinds.SIGNED_UP, "ana", day),
         (kinds.SIGNED_UP, "bob", day),
     ]
+
+
+def test_who_is_disabled_holds_no_place_until_enabled_again(path: Path) -> None:
+    id = plan(path, wanted=1)
+    signups.sign_up(path, id, "ana", NEXT, PARIS, weekly=True)
+    staffing.disable_agent(path, "ana")
+    assert who(path, id, NEXT) == ()
+    with pytest.raises(ShiftError, match="or it is disabled"):
+        signups.sign_up(path, id, "ana", NEXT, PARIS)
+    signups.sign_up(path, id, "bob", NEXT, PARIS)
+    staffing.enable_agent(path, "ana")
+    assert who(path, id, NEXT + 7 * DAY) == ("ana",)
 
 
 def test_every_week_and_again(path: Path) -> None:

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import Page, expect
 
-from decroche.dashboard import joining
-from decroche.records import kinds, people, presence, schema, shifts, signups
+from decroche.dashboard import accounts, joining
+from decroche.records import kinds, people, presence, schema, shifts, signups, staffing
 from decroche.records.events import MICRO, now
 from decroche.records.folder import Folder
 from decroche.records.rota import DAY, read_hours
 
-from .test_dashboard_browser import PHONE, WIDE, findings, folder, is_too_wide, page, served
+from .test_dashboard_browser import PHONE, WIDE, findings, folder, is_too_wide, page, served, story
 
 __all__ = ["folder", "page"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -121,6 +121,23 @@ async def test_it_fits_and_axe_finds_nothing(
                 await page.screenshot(path=shots / name, full_page=True)
                 assert not await is_too_wide(page), path
                 assert await findings(page) == [], path
+
+
+async def test_names_without_an_end_fit(page: Page, folder: Folder) -> None:
+    plan(folder)
+    for name in ("lea", "driss"):
+        staffing.edit_agent(folder.database, name, "W" * 80)
+        presence.declare(folder.database, name, "available", "page", now() + 1200 * MICRO)
+    with accounts.writing(folder.database) as connection:
+        connection.execute("UPDATE accounts SET label = ?", ("W" * 60,))
+    async with served(folder) as (address, journal):
+        for one in story("b-1", agent="lea"):
+            await journal.append(one)
+        for size in (WIDE, PHONE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]
+            for path in ("/", f"/shifts?week={MONDAY + 7 * DAY}", "/presence", "/welcome"):
+                await page.goto(f"{address}{path}")
+                assert not await is_too_wide(page), path
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
