@@ -12,23 +12,23 @@ from ..records.events import MICRO, now
 from ..records.folder import Folder
 from ..records.opening import Opening
 from ..records.schema import reader
-from . import held
+from . import control, held, quiet
 from .control import NotRunning
-from .pbx import Pbx
 
 JUST_NOW = 2.0  # seconds that the end of a call may take to be recorded
 YOUNG = 15 * MICRO  # calls that may still be on their way into the record
 
 
-def check(folder: Folder, pbx: Pbx | None) -> Iterator[Finding]:
-    """Every check that needs Asterisk's own record, or Asterisk itself if it is there.
+def check(folder: Folder) -> Iterator[Finding]:
+    """Every check that needs Asterisk's own record, or Asterisk itself if it is there: whoever
+    runs on the line's folder, wherever its release lies.
 
     :raises sqlite3.Error: a database cannot be read.
     """
     before = now() - YOUNG
     yield _arrivals(folder, before)
-    yield _open(folder, pbx)
-    if pbx is not None and (found := _switch(folder, pbx)) is not None:
+    yield _open(folder)
+    if (found := _switch(folder)) is not None:
         yield found
 
 
@@ -75,10 +75,10 @@ def arrivals(folder: Folder, before: int) -> dict[str, int]:
     return {call: at for call, at in found.items() if at < before}
 
 
-def _open(folder: Folder, pbx: Pbx | None) -> Finding:
+def _open(folder: Folder) -> Finding:
     open_ = _open_calls(folder)
     try:
-        alive = _alive(pbx) if pbx else set()
+        alive = _alive(folder)
     except (NotRunning, TimeoutError):
         alive = set()
     gone = open_ - alive
@@ -100,17 +100,21 @@ def _open_calls(folder: Folder) -> set[str]:
         return {row["call"] for row in views.open_calls(connection)}
 
 
-def _alive(pbx: Pbx) -> set[str]:
+def _ask(folder: Folder, command: str) -> str:
+    return control.ask(quiet.socket(folder), command).text
+
+
+def _alive(folder: Folder) -> set[str]:
     """Unique ids of the channels that are up: the last field of each line."""
-    lines = pbx.ask("core show channels concise").splitlines()
+    lines = _ask(folder, "core show channels concise").splitlines()
     return {line.rpartition("!")[2].strip() for line in lines if "!" in line}
 
 
-def _switch(folder: Folder, pbx: Pbx) -> Finding | None:
+def _switch(folder: Folder) -> Finding | None:
     """None when Asterisk does not run: it is told when it does."""
     try:
         opening = Opening(load(folder.applied), switch.read_from(folder.database))
-        known = held.holds(pbx)
+        known = held.holds(lambda command: _ask(folder, command))
     except (NotRunning, TimeoutError, HotlineError):
         return None
     at = now()

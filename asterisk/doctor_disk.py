@@ -16,7 +16,6 @@ from ..records.schema import reader
 from . import privacy, processes
 from .check import check as against_asterisk
 from .doctor_case import Case, Check, Finding, Unseen, good, look, wrong
-from .pbx import Pbx
 
 ENOUGH = 500 << 20  # bytes that should be free
 WEEK = 7 * 86_400 * MICRO
@@ -139,10 +138,9 @@ def journal(case: Case) -> Iterator[Finding]:
     """The invariants that are cheap to look at; 'journal check' knows one more."""
     zone = case.hotline.zone
     midnight = datetime.combine(instant(case.at).astimezone(zone).date(), time(), zone)
-    pbx = Pbx(case.release, case.folder.pbx) if case.release else None
     found = [
         *quick(case.folder.database, int(midnight.timestamp()) * MICRO),
-        *against_asterisk(case.folder, pbx),
+        *against_asterisk(case.folder),
     ]
     bad = [one for one in found if one.problem]
     for one in bad:

@@ -55,10 +55,13 @@ def hold(pbx: Pbx, target: Mapping[str, str]) -> bool:
     return True
 
 
-def holds(pbx: Pbx) -> dict[str, str]:
-    """Queue -> what Asterisk knows. :raises NotRunning, TimeoutError: it cannot be asked."""
+def holds(ask: Callable[[str], str]) -> dict[str, str]:
+    """Queue -> what Asterisk knows. ``ask`` types a command.
+
+    :raises NotRunning, TimeoutError: it cannot be asked.
+    """
     found = {}
-    for text in pbx.ask(f"database show {dialplan.SWITCHES}").splitlines():
+    for text in ask(f"database show {dialplan.SWITCHES}").splitlines():
         key, _, words = text.partition(": ")
         if key.startswith(f"/{dialplan.SWITCHES}/"):
             found[key.split("/")[2].strip()] = words.strip().removeprefix(NONE)

@@ -16,7 +16,6 @@ from .check import check as against_asterisk
 from .control import LONGEST_PATH
 from .pbx import Pbx, Status
 from .ports import taken
-from .release import default_home, find_release
 
 SAFE = re.compile(r"[A-Za-z0-9/._+-]+")
 
@@ -116,8 +115,7 @@ def check(folder: Folder, progress: Callable[[int, int], None]) -> Iterator[Find
     """
     if not folder.database.exists():
         raise LineError(f"there is no line in {folder.root}; 'decroche init' makes one")
-    release = find_release(default_home())
     zone = load(folder.hotline).zone
     midnight = datetime.combine(datetime.now(zone).date(), time(), zone)
-    yield from against_asterisk(folder, Pbx(release, folder.pbx) if release else None)
+    yield from against_asterisk(folder)
     yield from in_itself(folder.database, int(midnight.timestamp()) * MICRO, progress)

@@ -241,7 +241,7 @@ def test_a_rebuild_brings_the_switches_back(line: LiveLine) -> None:
 
 def told_asterisk(line: LiveLine) -> bool:
     opening = Opening(Applied(line.folder)(), switch.read_from(line.folder.database))
-    return held.holds(line.pbx) == switched.held(opening, now())
+    return held.holds(line.pbx.ask) == switched.held(opening, now())
 
 
 def test_asterisk_keeps_the_line_closed_when_it_is_alone(line: LiveLine) -> None:
@@ -274,7 +274,7 @@ def test_the_command_closes_a_line_whose_services_are_down(line: LiveLine) -> No
     caller.stop()
     hang_up(line)
     command(line, "hours", "auto")
-    assert set(held.holds(line.pbx).values()) == {""}
+    assert set(held.holds(line.pbx.ask).values()) == {""}
 
 
 @pytest.mark.parametrize("alone", [False, True])

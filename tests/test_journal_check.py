@@ -1,6 +1,8 @@
 """``decroche journal check``: a record that adds up passes, and each way not to add up is named."""
 
+import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from decroche.records import check, kinds
 from decroche.records.events import MICRO, Event, now
 from decroche.records.folder import Folder
 from decroche.records.store import Store
+
+from .conftest import Open
+from .live import until
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 CALL, OFFER = "20261124215010-1795557011.0", "20261124215010-1795557012.1"
@@ -57,7 +62,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def problems(folder: Folder) -> list[str]:
-    found = [*against.check(folder, None), *check.check(folder.database, 0)]
+    found = [*against.check(folder), *check.check(folder.database, 0)]
     assert len({finding.invariant for finding in found}) == 7
     return [finding.invariant for finding in found if finding.problem]
 
@@ -91,14 +96,14 @@ def test_what_does_not_add_up_is_named(folder: Folder, sql: str, invariant: str)
 
 def test_a_call_that_only_asterisk_knows_is_named(folder: Folder) -> None:
     change(folder.cel, f"UPDATE cel SET uniqueid = 'x', linkedid = 'x' WHERE uniqueid = '{CALL}'")
-    first, *_ = against.check(folder, None)
+    first, *_ = against.check(folder)
     assert "1 are not in the record (the first: x)" in first.problem
     assert f"1 in the record never arrived (the first: {CALL})" in first.problem
 
 
 def test_a_call_that_is_open_without_asterisk_is_named(folder: Folder) -> None:
     change(folder.database, "UPDATE calls SET ended = NULL, outcome = NULL WHERE answered IS NULL")
-    _, open_ = against.check(folder, None)
+    _, open_ = against.check(folder)
     assert open_.problem.startswith("1 are gone")
 
 
@@ -119,3 +124,25 @@ def test_no_line_is_said(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["--dir", str(tmp_path), "journal", "check"])
     assert done.exit_code == 1
     assert "decroche init" in done.stderr
+
+
+@pytest.mark.pbx
+def test_a_call_that_is_up_is_not_gone_wherever_asterisk_is_kept(
+    open_line: Open, tmp_path: Path
+) -> None:
+    """As from a shell that does not know where the releases are."""
+    text = '[menu]\ndefault = "visio"\n[queues.visio]\nlabel = "Visio"\n'
+    line = open_line(text, {}).start()
+    line.call(("pause", "30000"), ("bye",))
+    sql = "SELECT 1 FROM calls WHERE ended IS NULL"
+    until(lambda: line.rows(sql) and line.channels(), 10, "a call to be up and known")
+    done = subprocess.run(
+        line.command("journal", "check"),
+        env=os.environ | {"DECROCHE_PBX": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("ok ") == 8
+    assert "1 open calls with 1 channels" in done.stdout
